@@ -1,0 +1,42 @@
+"""Defaults of Secret, Namespace and Node (v1). Pure."""
+
+from __future__ import annotations
+
+from statefleet.api.core.v1.config_pb2 import Secret
+from statefleet.api.core.v1.namespace_pb2 import Namespace
+from statefleet.api.core.v1.node_pb2 import Node
+from statefleet.objects.defaults.resources import round_up
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""The label by which selectors find a namespace by its name."""
+
+
+def default_secret(secret: Secret) -> None:
+    """Fill in a Secret; stringData, which is only ever written, moves into data."""
+    if not secret.type:
+        secret.type = "Opaque"
+    if secret.string_data:
+        for key, text in secret.string_data.items():
+            secret.data[key] = text.encode()
+        secret.ClearField("string_data")
+
+
+def default_namespace(namespace: Namespace) -> None:
+    """Fill in a Namespace."""
+    meta = namespace.metadata
+    if meta.name and meta.labels.get(NAME_LABEL) != meta.name:
+        meta.labels[NAME_LABEL] = meta.name
+    if not namespace.status.phase:
+        namespace.status.phase = "Active"
+
+
+def default_node(node: Node) -> None:
+    """Fill in a Node: what it has is allocatable unless it says otherwise."""
+    if not node.HasField("status"):
+        return
+    status = node.status
+    round_up(status.capacity)
+    round_up(status.allocatable)
+    if not status.allocatable:
+        for resource, quantity in status.capacity.items():
+            status.allocatable[resource].CopyFrom(quantity)
