@@ -1,0 +1,176 @@
+"""A pod's life on its node, event by event."""
+
+import pytest
+
+from statefleet.agent.lifecycle import (
+    BACK_OFF_LIMIT,
+    Event,
+    PodMachine,
+    Pull,
+    Release,
+    Running,
+    Signal,
+    Start,
+    Stop,
+    Terminated,
+    Waiting,
+    Wake,
+)
+from statefleet.api.core.v1.pod_pb2 import Pod
+
+
+def machine(*names: str, inits: tuple[str, ...] = (), restart_policy: str = "Always") -> PodMachine:
+    pod = Pod()
+    pod.metadata.name = "web-0"
+    pod.spec.restart_policy = restart_policy
+    for name in inits:
+        pod.spec.init_containers.add(name=name, image="init:1")
+    for name in names:
+        pod.spec.containers.add(name=name, image="web:1")
+    return PodMachine.of(pod)
+
+
+def hear(pod: PodMachine, signal: Signal, name: str = "c", now: float = 0.0, **fields):
+    return pod.handle(Event(signal, name, **fields), now)
+
+
+def run(pod: PodMachine, name: str = "c", now: float = 0.0) -> None:
+    hear(pod, Signal.PULLED, name, now)
+    hear(pod, Signal.STARTED, name, now, attempt=pod.containers[name].restarts + 1)
+
+
+def test_a_container_is_pulled_then_started_then_ready():
+    pod = machine("c")
+    assert pod.begin() == [Pull("c")]
+    assert hear(pod, Signal.PULLED) == [Start("c", 1)]
+    assert pod.phase == "Pending"
+    assert hear(pod, Signal.STARTED, now=5.0, attempt=1) == []
+    assert pod.containers["c"].state == Running(5.0)
+    assert (pod.phase, pod.containers["c"].ready) == ("Running", False)
+    hear(pod, Signal.READY, attempt=1)
+    assert pod.containers["c"].ready
+
+
+def test_init_containers_run_one_after_the_other_before_the_others():
+    pod = machine("c", inits=("a", "b"))
+    assert pod.containers["c"].state == Waiting("PodInitializing")
+    assert pod.begin() == [Pull("a")]
+    run(pod, "a")
+    assert hear(pod, Signal.EXITED, "a", attempt=1) == [Pull("b")]
+    run(pod, "b")
+    assert not pod.initialized
+    assert hear(pod, Signal.EXITED, "b", attempt=1) == [Pull("c")]
+    assert pod.initialized
+    assert pod.containers["c"].state == Waiting("ContainerCreating")
+
+
+def test_a_failed_init_container_is_tried_again_or_fails_the_pod():
+    pod = machine("c", inits=("a",))
+    pod.begin()
+    run(pod, "a")
+    assert hear(pod, Signal.EXITED, "a", attempt=1, exit_code=3) == [Start("a", 2)]
+    never = machine("c", inits=("a",), restart_policy="Never")
+    never.begin()
+    run(never, "a")
+    assert hear(never, Signal.EXITED, "a", attempt=1, exit_code=3) == []
+    assert never.phase == "Failed"
+
+
+def test_a_sidecar_lets_the_others_begin_once_it_runs():
+    pod = machine("c", inits=("side",))
+    pod.containers["side"].restarts_always = True
+    pod.begin()
+    hear(pod, Signal.PULLED, "side")
+    assert hear(pod, Signal.STARTED, "side", attempt=1) == [Pull("c")]
+
+
+def test_a_failed_pull_shows_as_an_error_then_as_back_off_and_is_tried_again():
+    pod = machine("c")
+    pod.begin()
+    commands = hear(pod, Signal.PULL_FAILED, message="not found")
+    assert pod.containers["c"].state == Waiting("ErrImagePull", "not found")
+    show, retry = commands
+    assert isinstance(show, Wake)
+    assert isinstance(retry, Wake)
+    assert show.seconds < retry.seconds == 10.0
+    pod.handle(show.event, 2.0)
+    assert pod.containers["c"].state.reason == "ImagePullBackOff"
+    assert pod.handle(retry.event, 10.0) == [Pull("c")]
+    assert pod.phase == "Pending"
+
+
+def test_pull_back_off_doubles_up_to_its_limit():
+    pod = machine("c")
+    pod.begin()
+    waits = [hear(pod, Signal.PULL_FAILED)[-1].seconds for _ in range(7)]
+    assert waits == [10, 20, 40, 80, 160, BACK_OFF_LIMIT, BACK_OFF_LIMIT]
+
+
+def test_a_crash_restarts_at_once_then_backs_off():
+    pod = machine("c")
+    pod.begin()
+    run(pod)
+    assert hear(pod, Signal.EXITED, now=1.0, attempt=1, exit_code=1) == [Start("c", 2)]
+    hear(pod, Signal.STARTED, now=1.0, attempt=2)
+    (wake,) = hear(pod, Signal.EXITED, now=2.0, attempt=2, exit_code=1)
+    life = pod.containers["c"]
+    assert (wake.seconds, life.state.reason, life.restarts) == (10.0, "CrashLoopBackOff", 2)
+    assert life.last == Terminated(1, "Error", 1.0, 2.0)
+    assert pod.phase == "Running"
+    assert pod.handle(wake.event, 12.0) == [Start("c", 3)]
+
+
+def test_a_long_run_forgives_earlier_crashes():
+    pod = machine("c")
+    pod.begin()
+    run(pod)
+    hear(pod, Signal.EXITED, now=1.0, attempt=1, exit_code=1)
+    hear(pod, Signal.STARTED, now=1.0, attempt=2)
+    assert hear(pod, Signal.EXITED, now=2000.0, attempt=2, exit_code=1) == [Start("c", 3)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "phase"), [("Never", 0, "Succeeded"), ("Never", 2, "Failed"), ("OnFailure", 0, "Succeeded")]
+)
+def test_a_pod_that_need_not_restart_ends(policy, code, phase):
+    pod = machine("c", restart_policy=policy)
+    pod.begin()
+    run(pod)
+    assert hear(pod, Signal.EXITED, attempt=1, exit_code=code) == []
+    assert pod.phase == phase
+
+
+def test_termination_stops_what_runs_and_releases_the_pod_when_all_has_stopped():
+    pod = machine("c", "d")
+    pod.begin()
+    run(pod, "c")
+    run(pod, "d")
+    assert pod.terminate(30) == [Stop("c", 30), Stop("d", 30)]
+    assert hear(pod, Signal.STOPPED, "c") == []
+    assert hear(pod, Signal.STOPPED, "d") == [Release()]
+    assert pod.released
+
+
+def test_termination_of_a_pod_that_never_ran_releases_it_at_once():
+    pod = machine("c")
+    pod.begin()
+    assert pod.terminate(30) == [Release()]
+    assert hear(pod, Signal.PULLED) == []
+
+
+def test_a_container_that_starts_during_termination_is_stopped():
+    pod = machine("c", "d")
+    pod.begin()
+    run(pod, "c")
+    hear(pod, Signal.PULLED, "d")
+    pod.terminate(30)
+    assert hear(pod, Signal.STARTED, "d", attempt=1) == [Stop("d", 0)]
+
+
+def test_news_of_an_earlier_attempt_is_ignored():
+    pod = machine("c")
+    pod.begin()
+    run(pod)
+    hear(pod, Signal.EXITED, attempt=1, exit_code=1)
+    assert hear(pod, Signal.EXITED, attempt=1, exit_code=1) == []
+    assert pod.containers["c"].restarts == 1

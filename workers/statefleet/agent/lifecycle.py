@@ -1,0 +1,333 @@
+"""Decide what happens next in one pod's life on its node. Pure: no I/O, clock or randomness.
+
+A `PodMachine` takes events (a pull ended, a container exited, a time came) and answers commands (pull, start, stop,
+wake me at). Whoever runs it carries the commands out and feeds the results back. The rules are the kubelet's: init
+containers one after the other, images before containers, restarts with a back-off that doubles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import TypeAlias
+
+from statefleet.api.core.v1.container_pb2 import Container
+from statefleet.api.core.v1.pod_pb2 import Pod
+
+BACK_OFF_FIRST = 10.0
+"""Seconds before the second try of a pull or a start, as in the kubelet."""
+BACK_OFF_LIMIT = 300.0
+"""Seconds that a back-off never exceeds."""
+BACK_OFF_FORGIVEN_AFTER = 600.0
+"""Seconds that a container must run for its restarts to be forgotten."""
+PULL_ERROR_SHOWN = 2.0
+"""Seconds that a failed pull shows as ErrImagePull before it shows as ImagePullBackOff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The container does not run yet."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The container runs since `started` (seconds since the Unix epoch)."""
+
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """The container ended."""
+
+    exit_code: int
+    reason: str
+    started: float
+    finished: float
+    message: str = ""
+
+
+State: TypeAlias = Waiting | Running | Terminated
+
+
+@dataclass(slots=True)
+class ContainerLife:
+    """What is known of one container."""
+
+    spec: Container
+    init: bool
+    restarts_always: bool
+    state: State
+    last: Terminated | None = None
+    pulled: bool = False
+    restarts: int = 0
+    ready: bool = False
+    failures: int = 0
+    """Failed pulls or quick exits in a row: the back-off's exponent."""
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.spec.name
+
+    @property
+    def done(self) -> bool:
+        """Whether an init container has let the next one begin."""
+        if self.restarts_always:
+            return isinstance(self.state, Running)
+        return isinstance(self.state, Terminated) and self.state.exit_code == 0
+
+
+class Signal(Enum):
+    """What can be heard of a container."""
+
+    PULLED = auto()
+    PULL_FAILED = auto()
+    STARTED = auto()
+    START_FAILED = auto()
+    EXITED = auto()
+    READY = auto()
+    UNREADY = auto()
+    STOPPED = auto()
+    SHOW_BACK_OFF = auto()
+    RETRY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something heard of a container."""
+
+    signal: Signal
+    container: str
+    attempt: int = 0
+    """Which start of the container it is about; 0 where that does not matter."""
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Have the container's image on the node."""
+
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the container."""
+
+    container: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask the container to end, and end it after `grace` seconds."""
+
+    container: str
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Feed `event` back after `seconds`."""
+
+    seconds: float
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The pod has ended on this node: its object may go."""
+
+
+Command: TypeAlias = Pull | Start | Stop | Wake | Release
+
+
+@dataclass(slots=True)
+class PodMachine:
+    """One pod's life on its node."""
+
+    pod: Pod
+    containers: dict[str, ContainerLife] = field(default_factory=dict)
+    rejected: tuple[str, str] | None = None
+    """Reason and message, where the node refused the pod."""
+    terminating: bool = False
+    released: bool = False
+
+    @classmethod
+    def of(cls, pod: Pod) -> PodMachine:
+        """Return the machine of a pod that has not begun here."""
+        machine = cls(pod)
+        waiting = Waiting("PodInitializing" if pod.spec.init_containers else "ContainerCreating")
+        for spec in pod.spec.init_containers:
+            machine.containers[spec.name] = ContainerLife(spec, True, spec.restart_policy == "Always", waiting)
+        always = pod.spec.restart_policy in ("", "Always")
+        for spec in pod.spec.containers:
+            machine.containers[spec.name] = ContainerLife(spec, False, always, waiting)
+        return machine
+
+    @property
+    def inits(self) -> list[ContainerLife]:
+        """The init containers, in order."""
+        return [life for life in self.containers.values() if life.init]
+
+    @property
+    def mains(self) -> list[ContainerLife]:
+        """The containers proper, in order."""
+        return [life for life in self.containers.values() if not life.init]
+
+    @property
+    def initialized(self) -> bool:
+        """Whether every init container has let the next one begin."""
+        return all(life.done for life in self.inits)
+
+    @property
+    def phase(self) -> str:
+        """The pod's phase: Pending, Running, Succeeded or Failed."""
+        if self.rejected:
+            return "Failed"
+        states = [life.state for life in self.mains]
+        if self._failed_init():
+            return "Failed"
+        if any(isinstance(state, Waiting) for state in states) and not any(life.last for life in self.mains):
+            return "Pending"
+        ended = [state for state in states if isinstance(state, Terminated)]
+        if len(ended) == len(states) and not any(self._restarts(life, life.state) for life in self.mains):
+            return "Succeeded" if all(state.exit_code == 0 for state in ended) else "Failed"
+        return "Running"
+
+    def begin(self) -> list[Command]:
+        """Return the first commands."""
+        return self._advance()
+
+    def reject(self, reason: str, message: str) -> None:
+        """Note that the node refuses the pod."""
+        self.rejected = (reason, message)
+
+    def terminate(self, grace: float) -> list[Command]:
+        """Return the commands that end the pod; `grace` in seconds."""
+        if self.released:
+            return []
+        self.terminating = True
+        running = [life for life in self.containers.values() if isinstance(life.state, Running)]
+        return [Stop(life.name, grace) for life in running] or self._release()
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Return what follows from an event heard at `now`, seconds since the Unix epoch."""
+        life = self.containers.get(event.container)
+        if life is None or self.released or (event.attempt and event.attempt != life.restarts + 1):
+            return []
+        return list(self._handle(life, event, now))
+
+    def _handle(self, life: ContainerLife, event: Event, now: float) -> Iterator[Command]:
+        match event.signal:
+            case Signal.PULLED:
+                life.pulled, life.failures = True, 0
+                yield from self._advance(only=life)
+            case Signal.PULL_FAILED:
+                yield from self._failed_to_begin(life, event, "ErrImagePull")
+            case Signal.START_FAILED:
+                yield from self._failed_to_begin(life, event, "RunContainerError")
+            case Signal.SHOW_BACK_OFF:
+                if isinstance(life.state, Waiting):
+                    life.state = Waiting("ImagePullBackOff", f'Back-off pulling image "{life.spec.image}"')
+            case Signal.RETRY:
+                yield from self._retry(life)
+            case Signal.STARTED:
+                life.state = Running(now)
+                if self.terminating:
+                    yield Stop(life.name, 0)
+                yield from self._advance()
+            case Signal.READY | Signal.UNREADY:
+                life.ready = event.signal is Signal.READY and isinstance(life.state, Running)
+            case Signal.EXITED | Signal.STOPPED:
+                yield from self._ended(life, event, now)
+
+    def _failed_to_begin(self, life: ContainerLife, event: Event, reason: str) -> Iterator[Command]:
+        life.state = Waiting(event.reason or reason, event.message)
+        delay = _back_off(life.failures)
+        life.failures += 1
+        if event.signal is Signal.PULL_FAILED and life.state.reason == "ErrImagePull":
+            yield Wake(min(PULL_ERROR_SHOWN, delay), Event(Signal.SHOW_BACK_OFF, life.name))
+        yield Wake(delay, Event(Signal.RETRY, life.name))
+
+    def _retry(self, life: ContainerLife) -> Iterator[Command]:
+        if self.terminating or isinstance(life.state, Running):
+            return
+        yield Start(life.name, life.restarts + 1) if life.pulled else Pull(life.name)
+
+    def _ended(self, life: ContainerLife, event: Event, now: float) -> Iterator[Command]:
+        if not isinstance(life.state, Running):
+            return
+        started = life.state.started
+        reason = event.reason or ("Completed" if event.exit_code == 0 else "Error")
+        end = Terminated(event.exit_code, reason, started, now, event.message)
+        life.ready, life.state = False, end
+        if self.terminating:
+            if not any(isinstance(other.state, Running) for other in self.containers.values()):
+                yield from self._release()
+        elif self._restarts(life, end):
+            yield from self._restart(life, end)
+        else:
+            yield from self._advance()
+
+    def _restart(self, life: ContainerLife, end: Terminated) -> Iterator[Command]:
+        if end.finished - end.started >= BACK_OFF_FORGIVEN_AFTER:
+            life.failures = 0
+        life.last = end
+        life.restarts += 1
+        life.failures += 1
+        if life.failures == 1:
+            life.state = Waiting("ContainerCreating")
+            yield Start(life.name, life.restarts + 1)
+            return
+        delay = _back_off(life.failures - 2)
+        text = f"back-off {delay:.0f}s restarting failed container={life.name} pod={self.pod.metadata.name}"
+        life.state = Waiting("CrashLoopBackOff", text)
+        yield Wake(delay, Event(Signal.RETRY, life.name))
+
+    def _restarts(self, life: ContainerLife, state: State) -> bool:
+        if not isinstance(state, Terminated):
+            return False
+        if life.init and not life.restarts_always:
+            return state.exit_code != 0 and self.pod.spec.restart_policy != "Never"
+        return life.restarts_always or (state.exit_code != 0 and self.pod.spec.restart_policy == "OnFailure")
+
+    def _failed_init(self) -> bool:
+        return any(
+            isinstance(life.state, Terminated) and life.state.exit_code != 0 and not self._restarts(life, life.state)
+            for life in self.inits
+        )
+
+    def _advance(self, only: ContainerLife | None = None) -> list[Command]:
+        """Begin what may begin: the next init container, or every container once those are done."""
+        if self.terminating or self.rejected or self._failed_init():
+            return []
+        pending = next((life for life in self.inits if not life.done), None)
+        candidates = [pending] if pending else self.mains
+        if pending is None:
+            for life in candidates:
+                if isinstance(life.state, Waiting) and life.state.reason == "PodInitializing":
+                    life.state = replace(life.state, reason="ContainerCreating")
+        return [
+            Start(life.name, life.restarts + 1) if life.pulled else Pull(life.name)
+            for life in candidates
+            if (only is None or life is only) and self._fresh(life)
+        ]
+
+    def _fresh(self, life: ContainerLife) -> bool:
+        return isinstance(life.state, Waiting) and life.last is None and life.failures == 0
+
+    def _release(self) -> list[Command]:
+        self.released = True
+        return [Release()]
+
+
+def _back_off(failures: int) -> float:
+    return min(BACK_OFF_FIRST * 2.0**failures, BACK_OFF_LIMIT)
