@@ -15,21 +15,22 @@ from statefleet.api.meta.v1.primitives_pb2 import MicroTime, Time
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO_TIME: Final = int((datetime(1, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds())
+_LAST_TIME: Final = int((datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH).total_seconds())
 _LAYOUT: Final = "2006-01-02T15:04:05Z07:00"
 _MICRO_LAYOUT: Final = "2006-01-02T15:04:05.000000Z07:00"
 _ELEMENTS: Final = (
-    ("2006", re.compile(r"\d{4}")),
+    ("2006", re.compile(r"[0-9]{4}")),
     ("-", re.compile("-")),
-    ("01", re.compile(r"\d{2}")),
+    ("01", re.compile(r"[0-9]{2}")),
     ("-", re.compile("-")),
-    ("02", re.compile(r"\d{2}")),
+    ("02", re.compile(r"[0-9]{2}")),
     ("T", re.compile("T")),
-    ("15", re.compile(r"\d{2}")),
+    ("15", re.compile(r"[0-9]{2}")),
     (":", re.compile(":")),
-    ("04", re.compile(r"\d{2}")),
+    ("04", re.compile(r"[0-9]{2}")),
     (":", re.compile(":")),
-    ("05", re.compile(r"\d{2}(?:[.,]\d+)?")),
-    ("Z07:00", re.compile(r"Z|[+-]\d{2}:\d{2}")),
+    ("05", re.compile(r"[0-9]{2}(?:[.,][0-9]+)?")),
+    ("Z07:00", re.compile(r"Z|[+-][0-9]{2}:[0-9]{2}")),
 )
 
 
@@ -56,7 +57,11 @@ def is_set(time: Time | MicroTime) -> bool:
 
 @lru_cache(maxsize=16384)
 def format_seconds(whole: int) -> str:
-    """Return the RFC 3339 text of whole seconds since the Unix epoch, in UTC: 2026-01-02T03:04:05Z."""
+    """Return the RFC 3339 text of whole seconds since the Unix epoch, in UTC: 2026-01-02T03:04:05Z.
+
+    What lies before year 1 or after year 9999 has no such text and is shown as the nearest second that has.
+    """
+    whole = min(max(whole, _ZERO_TIME), _LAST_TIME)
     return (_EPOCH + timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 
