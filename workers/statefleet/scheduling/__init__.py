@@ -1,0 +1,1 @@
+"""Give pending pods their nodes."""
