@@ -1,0 +1,156 @@
+"""Record Kubernetes events in the background: repetitions are counted in one event, and nobody waits for any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import structlog
+
+from statefleet.api.core.v1.event_pb2 import Event, EventSource
+from statefleet.api.core.v1.reference_pb2 import ObjectReference
+from statefleet.client.fleet import Fleet
+from statefleet.errors import Conflict, FleetError, NotFound
+from statefleet.objects.kinds import kind_of
+from statefleet.objects.times import seconds, to_time
+from statefleet.runtime.clock import Clock
+
+AGGREGATION_SECONDS = 600.0
+"""An event that repeats within this time of its last occurrence is counted instead of added."""
+LONGEST_QUEUE = 1000
+"""Events beyond so many that wait to be written are dropped: they explain, they do not decide."""
+_REMEMBERED = 4096
+
+NORMAL = "Normal"
+WARNING = "Warning"
+
+_log = structlog.get_logger(__name__)
+
+
+class _Sameness(NamedTuple):
+    component: str
+    uid: str
+    name: str
+    type: str
+    reason: str
+    message: str
+
+
+class EventSink:
+    """Writes the events of all recorders of a process, oldest first. `run` it beside them."""
+
+    def __init__(self, fleet: Fleet, clock: Clock) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self._known: OrderedDict[_Sameness, Event] = OrderedDict()
+        self._waiting: dict[_Sameness, Event] = {}
+        self._arrived = asyncio.Event()
+        self._last_stamp = 0
+        self.dropped = 0
+        """How many events were dropped because too many waited."""
+
+    def recorder(self, component: str) -> EventRecorder:
+        """Return a recorder in the name of a component, such as statefulset-controller."""
+        return EventRecorder(self, component)
+
+    def record(self, component: str, about: Any, type_: str, reason: str, message: str) -> None:
+        """Have an event written or counted; returns at once."""
+        same = _Sameness(component, about.metadata.uid, about.metadata.name, type_, reason, message)
+        now = self._clock.now()
+        event = self._waiting.get(same)
+        if event is None:
+            if len(self._waiting) >= LONGEST_QUEUE:
+                self.dropped += 1
+                return
+            event = self._repeated(same, now) or self._new(same, about, now)
+            self._waiting[same] = event
+            self._arrived.set()
+        event.count += 1
+        event.last_timestamp.CopyFrom(to_time(now))
+
+    async def run(self) -> None:
+        """Write events until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                same = next(iter(self._waiting))
+                event = self._waiting.pop(same)
+                try:
+                    self._remember(same, await self._write(event))
+                except FleetError as error:
+                    self._known.pop(same, None)
+                    _log.info("event not written", reason=event.reason, about=same.name, error=error.message)
+
+    async def _write(self, event: Event) -> Event:
+        if event.metadata.resource_version:
+            try:
+                return (await self._fleet.update(event)).object
+            except (NotFound, Conflict):
+                event.metadata.ClearField("resource_version")
+                event.metadata.ClearField("uid")
+                event.metadata.name = self._name(event.involved_object.name)
+        return (await self._fleet.create(event)).object
+
+    def _remember(self, same: _Sameness, event: Event) -> None:
+        self._known[same] = event
+        self._known.move_to_end(same)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _repeated(self, same: _Sameness, now: float) -> Event | None:
+        known = self._known.get(same)
+        if known is None or now - seconds(known.last_timestamp) > AGGREGATION_SECONDS:
+            return None
+        event = Event()
+        event.CopyFrom(known)
+        return event
+
+    def _new(self, same: _Sameness, about: Any, now: float) -> Event:
+        kind, meta = kind_of(about), about.metadata
+        event = Event(
+            involved_object=ObjectReference(
+                kind=kind.name,
+                api_version=kind.api_version,
+                namespace=meta.namespace,
+                name=meta.name,
+                uid=meta.uid,
+                resource_version=meta.resource_version,
+            ),
+            reason=same.reason,
+            message=same.message,
+            type=same.type,
+            source=EventSource(component=same.component),
+            reporting_component=same.component,
+            first_timestamp=to_time(now),
+            count=0,
+        )
+        event.metadata.name = self._name(meta.name)
+        event.metadata.namespace = meta.namespace or "default"
+        return event
+
+    def _name(self, about: str) -> str:
+        """Return a name as Kubernetes makes them: the object's and a growing number of nanoseconds."""
+        self._last_stamp = max(self._last_stamp + 1, int(self._clock.now() * 1e9))
+        return f"{about}.{self._last_stamp:x}"
+
+
+class EventRecorder:
+    """Records events in the name of one component."""
+
+    def __init__(self, sink: EventSink, component: str) -> None:
+        self._sink = sink
+        self._component = component
+
+    def normal(self, about: Any, reason: str, message: str) -> None:
+        """Record that something went as it should, about an object of any kind."""
+        self.event(about, NORMAL, reason, message)
+
+    def warning(self, about: Any, reason: str, message: str) -> None:
+        """Record that something went wrong, about an object of any kind."""
+        self.event(about, WARNING, reason, message)
+
+    def event(self, about: Any, type_: str, reason: str, message: str) -> None:
+        """Record an event of type Normal or Warning. Returns at once; under a flood the event may be dropped."""
+        self._sink.record(self._component, about, type_, reason, message)
