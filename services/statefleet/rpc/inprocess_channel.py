@@ -1,0 +1,219 @@
+"""The channel in process: makes the callables that generated stubs ask for."""
+
+# ruff: noqa: ARG002 -- the signatures are those of grpc.aio; there is nothing to compress, to encrypt or to register
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self
+
+import grpc
+import grpc.aio
+
+from statefleet.rpc import inprocess_calls as calls
+from statefleet.rpc.identity import Identity
+from statefleet.rpc.inprocess_context import Pairs, ServerContext, sealed
+from statefleet.rpc.inprocess_intercepted import InterceptedCall, RequestQueue, chained
+from statefleet.runtime.tasks import Tasks
+
+_INTERCEPTORS: dict[str, type[grpc.aio.ClientInterceptor]] = {
+    "unary_unary": grpc.aio.UnaryUnaryClientInterceptor,
+    "unary_stream": grpc.aio.UnaryStreamClientInterceptor,
+    "stream_unary": grpc.aio.StreamUnaryClientInterceptor,
+    "stream_stream": grpc.aio.StreamStreamClientInterceptor,
+}
+
+
+class Server(calls.Server, Protocol):
+    """What a channel needs of the server."""
+
+    max_message_bytes: int
+
+    def drop(self, channel: object) -> None:
+        """Cancel the calls of a channel."""
+
+
+class InProcessChannel(grpc.aio.Channel):
+    """A channel to a server of this process, on behalf of one identity."""
+
+    def __init__(
+        self, server: Server, identity: Identity, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
+    ) -> None:
+        self._server = server
+        self._identity = identity
+        self._interceptors = list(interceptors)
+        self._tasks = Tasks("channel")
+        self._closed = False
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: calls.Serializer | None = None,
+        response_deserializer: calls.Deserializer | None = None,
+        _registered_method: bool = False,
+    ) -> Any:
+        """Return the callable of a method."""
+        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
+
+        def begin(request: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
+            context = self._context(method, timeout, metadata, ready)
+            return calls.UnaryUnaryCall(server, context, deserialize, serialize(request))
+
+        return self._callable("unary_unary", method, begin)
+
+    def unary_stream(
+        self,
+        method: str,
+        request_serializer: calls.Serializer | None = None,
+        response_deserializer: calls.Deserializer | None = None,
+        _registered_method: bool = False,
+    ) -> Any:
+        """Return the callable of a method."""
+        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
+
+        def begin(request: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
+            context = self._context(method, timeout, metadata, ready)
+            return calls.UnaryStreamCall(server, context, deserialize, serialize(request))
+
+        return self._callable("unary_stream", method, begin)
+
+    def stream_unary(
+        self,
+        method: str,
+        request_serializer: calls.Serializer | None = None,
+        response_deserializer: calls.Deserializer | None = None,
+        _registered_method: bool = False,
+    ) -> Any:
+        """Return the callable of a method."""
+        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
+
+        def begin(requests: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
+            context = self._context(method, timeout, metadata, ready)
+            return calls.StreamUnaryCall(server, context, deserialize, serialize, requests)
+
+        return self._callable("stream_unary", method, begin)
+
+    def stream_stream(
+        self,
+        method: str,
+        request_serializer: calls.Serializer | None = None,
+        response_deserializer: calls.Deserializer | None = None,
+        _registered_method: bool = False,
+    ) -> Any:
+        """Return the callable of a method."""
+        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
+
+        def begin(requests: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
+            context = self._context(method, timeout, metadata, ready)
+            return calls.StreamStreamCall(server, context, deserialize, serialize, requests)
+
+        return self._callable("stream_stream", method, begin)
+
+    async def close(self, grace: float | None = None) -> None:
+        """Refuse new calls and cancel those under way."""
+        if not self._closed:
+            self._closed = True
+            self._server.drop(self)
+            await self._tasks.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """Return READY where the server accepts calls."""
+        if self._closed:
+            return grpc.ChannelConnectivity.SHUTDOWN
+        return grpc.ChannelConnectivity.READY if self._server.serving else grpc.ChannelConnectivity.IDLE
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Return when the state is another one."""
+        while self.get_state() is last_observed_state:
+            await self._server.changed()
+
+    async def channel_ready(self) -> None:
+        """Return when the server accepts calls."""
+        await self._server.until_serving()
+
+    def _context(
+        self, method: str, timeout: float | None, metadata: Pairs | None, ready: bool | None
+    ) -> ServerContext:
+        if self._closed:
+            raise grpc.aio.UsageError("Channel is closed.")
+        context = ServerContext(
+            method,
+            sealed(metadata) if metadata else (),
+            self._identity,
+            asyncio.get_running_loop(),
+            timeout,
+            ready is True,
+            self._server.max_message_bytes,
+        )
+        context.channel = self
+        return context
+
+    def _callable(self, kind: str, method: str, begin: Callable[..., Any]) -> Callable[..., Any]:
+        interceptors = [each for each in self._interceptors if isinstance(each, _INTERCEPTORS[kind])]
+        if not interceptors:
+            return _Callable(begin)
+
+        def invoke(details: grpc.aio.ClientCallDetails, request: Any) -> Any:
+            return begin(request, details.timeout, details.metadata, details.wait_for_ready)
+
+        chain = chained(interceptors, f"intercept_{kind}", invoke)
+        return _InterceptedCallable(chain, method, self._tasks, streams_requests=kind.startswith("stream"))
+
+
+class _Callable:
+    """One method, called as grpc.aio's multi-callables are."""
+
+    def __init__(self, begin: Callable[..., Any]) -> None:
+        self._begin = begin
+
+    def __call__(
+        self,
+        request: Any = None,
+        timeout: float | None = None,
+        metadata: Pairs | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> Any:
+        return self._begin(request, timeout, metadata, wait_for_ready)
+
+
+class _InterceptedCallable:
+    """One method behind client interceptors."""
+
+    def __init__(self, chain: Callable[..., Any], method: str, tasks: Tasks, *, streams_requests: bool) -> None:
+        self._chain = chain
+        self._method = method
+        self._tasks = tasks
+        self._streams_requests = streams_requests
+
+    def __call__(
+        self,
+        request: Any = None,
+        timeout: float | None = None,
+        metadata: Pairs | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+    ) -> InterceptedCall:
+        outgoing = RequestQueue() if self._streams_requests and request is None else None
+        details = grpc.aio.ClientCallDetails(
+            self._method.encode(),  # type: ignore[arg-type]  # bytes at run time, as grpc.aio gives its own
+            timeout,
+            grpc.aio.Metadata(*(metadata or ())),
+            credentials,
+            wait_for_ready,
+        )
+        chain = self._chain(details, request if outgoing is None else outgoing)
+        return InterceptedCall(self._tasks.spawn(chain, self._method), outgoing)
+
+
+def _same(data: Any) -> Any:
+    return data

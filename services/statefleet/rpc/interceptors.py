@@ -1,0 +1,220 @@
+"""What every call passes through, on real gRPC and in process alike: errors, identifier, deadline, log and metrics.
+
+The one place where a handler's unforeseen exception ends: it is logged here and leaves as a neutral INTERNAL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+from prometheus_client import Counter, Histogram
+
+from statefleet.errors import FleetError, Internal, Unavailable
+from statefleet.rpc.hop import arrive, depart, request_metadata
+from statefleet.rpc.status import from_rpc_error, to_wire
+from statefleet.runtime.clock import Clock
+from statefleet.runtime.metrics import Metrics
+from statefleet.runtime.rand import Rand
+
+_log = structlog.get_logger(__name__)
+
+_CODES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """The server's side: makes statuses of errors, and tells log and metrics of each call."""
+
+    def __init__(self, *, clock: Clock, rand: Rand, metrics: Metrics | None = None) -> None:
+        metrics = Metrics() if metrics is None else metrics
+        self._clock = clock
+        self._handled = metrics.counter(
+            "grpc_server_handled", "Calls ended, by status.", ("grpc_service", "grpc_method", "grpc_code")
+        )
+        self._seconds = metrics.histogram(
+            "grpc_server_handling_seconds", "How long calls took.", ("grpc_service", "grpc_method")
+        )
+        self._prefix = rand.suffix(8)
+        self._count = 0
+        self._wrapped: dict[str, tuple[Any, Any]] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[Any], Awaitable[Any]],
+        handler_call_details: Any,
+    ) -> Any:
+        """Return the handler, wrapped; None where nothing handles the method."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        method = handler_call_details.method
+        inner, wrapped = self._wrapped.get(method, (None, None))
+        if inner is not handler:
+            wrapped = self._wrap(method, handler)
+            self._wrapped[method] = (handler, wrapped)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Any) -> Any:
+        kind = "_".join(
+            "stream" if streams else "unary" for streams in (handler.request_streaming, handler.response_streaming)
+        )
+        behaviour = getattr(handler, kind)
+        record = _Record(method, self._handled, self._seconds)
+
+        async def unary(request: Any, context: Any) -> Any:
+            async with _ServedCall(self._arrived(context), context, record, self._clock):
+                return await behaviour(request, context)
+
+        async def stream(request: Any, context: Any) -> None:
+            async with _ServedCall(self._arrived(context), context, record, self._clock):
+                result = behaviour(request, context)
+                if hasattr(result, "__aiter__"):
+                    await pump(result, context)
+                else:
+                    await result
+
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        wrapper = stream if handler.response_streaming else unary
+        return make(wrapper, handler.request_deserializer, handler.response_serializer)
+
+    def _arrived(self, context: Any) -> str:
+        self._count += 1
+        return arrive(context, f"{self._prefix}-{self._count}")
+
+
+class _ServedCall:
+    """Around a handler: ends the call with the status that its exception stands for, and records it."""
+
+    __slots__ = ("_began", "_clock", "_context", "_record", "_request_id")
+
+    def __init__(self, request_id: str, context: Any, record: _Record, clock: Clock) -> None:
+        self._request_id = request_id
+        self._context = context
+        self._record = record
+        self._clock = clock
+        self._began = clock.monotonic()
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        refusal: FleetError | None = None
+        if error is None or isinstance(error, grpc.aio.AbortError):
+            code = _set_code(self._context)
+        elif isinstance(error, FleetError):
+            code, refusal = error.grpc_code, error
+        elif isinstance(error, asyncio.CancelledError):
+            code, refusal = _of_cancellation()
+        elif isinstance(error, Exception):
+            _log.error("handler failed", method=self._record.method, exc_info=error)
+            code, refusal = Internal.grpc_code, Internal("Internal error occurred: the request failed unexpectedly")
+        else:
+            code = Internal.grpc_code
+        self._record.end(code, self._clock.monotonic() - self._began)
+        if refusal is not None:
+            await self._context.abort(*to_wire(refusal))
+
+
+def _of_cancellation() -> tuple[str, FleetError | None]:
+    """Tell a call that its client or server ended from a handler that something within it cancelled.
+
+    gRPC leaves the client of the latter without an answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return grpc.StatusCode.CANCELLED.name, None
+    return Unavailable.grpc_code, Unavailable("The request was interrupted, try again")
+
+
+def _set_code(context: Any) -> str:
+    code = context.code()
+    return code.name if isinstance(code, grpc.StatusCode) else _CODES.get(code, "UNKNOWN")
+
+
+class _Record:
+    """One method's log line and metrics, their label lookups done once."""
+
+    def __init__(self, method: str, handled: Counter, seconds: Histogram) -> None:
+        _, service, name = method.split("/", 2)
+        self.method = method
+        self._handled = handled
+        self._labels = (service, name)
+        self._seconds = seconds.labels(service, name)
+        self._counters: dict[str, Counter] = {}
+
+    def end(self, code: str, seconds: float) -> None:
+        counter = self._counters.get(code)
+        if counter is None:
+            counter = self._counters[code] = self._handled.labels(*self._labels, code)
+        counter.inc()
+        self._seconds.observe(seconds)
+        _log.debug("call", method=self.method, code=code, seconds=seconds)
+
+
+async def pump(messages: AsyncIterator[Any], context: Any) -> None:
+    """Write what an iterator yields, and close it whatever happens."""
+    try:
+        async for message in messages:
+            await context.write(message)
+    finally:
+        close = getattr(messages, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def client_interceptors() -> list[grpc.aio.ClientInterceptor]:
+    """Return what a channel needs so that stubs raise the errors of our set and pass identifier and deadline on."""
+    return [_UnaryUnary(), _UnaryStream(), _StreamUnary(), _StreamStream()]
+
+
+class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await _responded(await continuation(_departing(client_call_details), request))
+
+
+class _StreamUnary(grpc.aio.StreamUnaryClientInterceptor):
+    async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return await _responded(await continuation(_departing(client_call_details), request_iterator))
+
+
+class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return _responses(await continuation(_departing(client_call_details), request))
+
+
+class _StreamStream(grpc.aio.StreamStreamClientInterceptor):
+    async def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        return _responses(await continuation(_departing(client_call_details), request_iterator))
+
+
+def _departing(details: Any) -> Any:
+    metadata = details.metadata
+    for key, value in request_metadata():
+        metadata = grpc.aio.Metadata(*(metadata or ()))
+        if key not in metadata.keys():  # noqa: SIM118 -- a collection of pairs, not a mapping
+            metadata.add(key, value)
+    return details._replace(timeout=depart(details.timeout), metadata=metadata)
+
+
+async def _responded(call: Any) -> Any:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from None
+    return call
+
+
+async def _responses(call: Any) -> AsyncIterator[Any]:
+    try:
+        async for response in call:
+            yield response
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from None
+    finally:
+        call.cancel()
