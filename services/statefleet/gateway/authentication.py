@@ -1,0 +1,94 @@
+"""Find out who sends a request: by client certificate first, then by bearer token."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from statefleet.errors import Unauthorized
+from statefleet.rpc.identity import AUTHENTICATED_GROUP, Identity
+
+
+class Tokens(Protocol):
+    """A source of bearer tokens' owners."""
+
+    def owner(self, token: str) -> Identity | None:
+        """Return whose token it is, None where it is nobody's."""
+
+
+class StaticTokens:
+    """Tokens that were given at the start. Only their digests are kept, so that a look-up's time tells nothing."""
+
+    def __init__(self, owners: Mapping[str, Identity]) -> None:
+        self._owners = {_digest(token): identity for token, identity in owners.items()}
+
+    @classmethod
+    def read(cls, path: Path) -> StaticTokens:
+        """Read a file with lines as Kubernetes has them: token,user,uid[,"group1,group2"]. ValueError for others."""
+        with path.open(newline="", encoding="utf-8") as lines:
+            return cls(dict(_parse_tokens(csv.reader(lines))))
+
+    def owner(self, token: str) -> Identity | None:
+        """Return whose token it is, None where it is nobody's."""
+        return self._owners.get(_digest(token))
+
+
+class Authenticator:
+    """Decides who sends a request.
+
+    `stranger` is who is taken to send a request without any credential; None, as it should be wherever others can
+    connect: such requests are refused.
+    """
+
+    def __init__(self, tokens: Tokens | None = None, stranger: Identity | None = None) -> None:
+        self._tokens = tokens or StaticTokens({})
+        self._stranger = stranger
+
+    def identify(self, authorization: str, certificate: Mapping[str, Any] | None) -> Identity:
+        """Return the sender. Unauthorized where no valid credential came.
+
+        `authorization` is the header; `certificate` is the peer's, already verified, as ssl.getpeercert returns it.
+        """
+        if certificate:
+            found = of_certificate(certificate)
+            if found is not None:
+                return found
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            owner = self._tokens.owner(token.strip())
+            if owner is not None:
+                return _authenticated(owner.name, owner.groups)
+        elif self._stranger is not None:
+            return self._stranger
+        raise Unauthorized("Unauthorized")
+
+
+def of_certificate(certificate: Mapping[str, Any]) -> Identity | None:
+    """Return whom a certificate was issued to: common name and organizations. None where it names nobody."""
+    pairs = [pair for relative_name in certificate.get("subject", ()) for pair in relative_name]
+    names = [value for key, value in pairs if key == "commonName"]
+    groups = tuple(value for key, value in pairs if key == "organizationName")
+    return _authenticated(names[0], groups) if names else None
+
+
+def _authenticated(name: str, groups: tuple[str, ...]) -> Identity:
+    if AUTHENTICATED_GROUP in groups:
+        return Identity(name, groups)
+    return Identity(name, (*groups, AUTHENTICATED_GROUP))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def _parse_tokens(rows: Iterable[list[str]]) -> Iterable[tuple[str, Identity]]:
+    for number, row in enumerate(rows, 1):
+        if not row:
+            continue
+        if len(row) < 3 or not row[0] or not row[1]:
+            raise ValueError(f"line {number} of the token file is not token,user,uid[,groups]")
+        groups = tuple(group.strip() for group in row[3].split(",")) if len(row) > 3 else ()
+        yield row[0], Identity(row[1], groups)

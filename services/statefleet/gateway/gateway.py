@@ -1,0 +1,193 @@
+"""Answer HTTP requests: who sends them, what they name, which verb it is, and the answer's way back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict
+
+from statefleet.client.fleet import Fleet
+from statefleet.errors import FleetError, TooLarge
+from statefleet.gateway import pages, reviews, status
+from statefleet.gateway.answers import Answer, Call, Stream
+from statefleet.gateway.authentication import Authenticator
+from statefleet.gateway.dispatch import Dispatch
+from statefleet.gateway.encoding import EncodedObjects
+from statefleet.gateway.media import negotiate
+from statefleet.gateway.metrics import RequestMetrics
+from statefleet.gateway.presenting import Presenter
+from statefleet.gateway.routes import Target, resolve
+from statefleet.rpc.identity import Identity
+from statefleet.runtime.clock import Clock
+from statefleet.runtime.rand import Rand
+
+BODY_LIMIT = 3 * 1024 * 1024
+"""The longest request body that is read, in bytes."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Course:
+    """What has become known of a request so far."""
+
+    verb: str = ""
+    target: Target | None = None
+
+
+class Gateway:
+    """The Kubernetes API in front of a fleet's services. Stateless but for the cache of encoded objects."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        clock: Clock,
+        rand: Rand,
+        authenticator: Authenticator,
+        metrics: RequestMetrics,
+        is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._clock = clock
+        self._authenticator = authenticator
+        self._metrics = metrics
+        self._is_ready = is_ready
+        self._dispatch = Dispatch(fleet, Presenter(EncodedObjects(), clock), rand)
+        self._streams: dict[asyncio.Timeout, None] = {}
+        self._stopping = False
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        started = self._clock.monotonic()
+        course = _Course()
+        try:
+            answer = await self._answer(request, course)
+        except FleetError as error:
+            answer = status.answer(error)
+        if isinstance(answer, Stream):
+            response = await self._send_stream(request, answer, course)
+        else:
+            response = _response(answer, course)
+        seconds = self._clock.monotonic() - started
+        self._metrics.answered(course.verb or request.method, course.target, response.status, seconds)
+        _log.debug(
+            "request", method=request.method, path=request.path_qs, code=response.status, milliseconds=seconds * 1e3
+        )
+        return response
+
+    def stop(self) -> None:
+        """End every watch, each after a whole line, and begin no more."""
+        self._stopping = True
+        for timeout in self._streams:
+            timeout.reschedule(0)
+
+    async def _answer(self, request: web.BaseRequest, course: _Course) -> Answer | Stream:
+        path = request.path
+        if path in pages.HEALTH:
+            return pages.health(self._is_ready() and not self._stopping, path)
+        caller = self._identify(request)
+        course.target = target = resolve(path)
+        if target is None:
+            return await self._page(request, path, caller)
+        verb = self._dispatch.verb(request.method, target, request.query)
+        if verb is None:
+            return status.method_not_allowed(self._dispatch.allowed(target))
+        course.verb = verb.name
+        headers = request.headers
+        call = Call(
+            target=target,
+            query=request.query,
+            accepted=negotiate(headers.get("Accept", "")),
+            caller=caller,
+            body=await read_body(request) if request.can_read_body else b"",
+            content_type=headers.get("Content-Type", ""),
+            user_agent=headers.get("User-Agent", ""),
+        )
+        return await verb.handle(call)
+
+    def _identify(self, request: web.BaseRequest) -> Identity:
+        certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
+        return self._authenticator.identify(request.headers.get("Authorization", ""), certificate)
+
+    async def _page(self, request: web.BaseRequest, path: str, caller: Identity) -> Answer:
+        accept = request.headers.get("Accept", "")
+        if reviews.is_review(path):
+            if request.method != "POST":
+                return status.method_not_allowed(("POST",))
+            content_type = request.headers.get("Content-Type", "")
+            return reviews.review(path, await read_body(request), content_type, caller, negotiate(accept))
+        if path == "/metrics":
+            return Answer(self._metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        answer = pages.page(path, accept)
+        if answer is None:
+            return status.page_not_found()
+        return answer if request.method in {"GET", "HEAD"} else status.method_not_allowed(("GET",))
+
+    async def _send_stream(self, request: web.BaseRequest, stream: Stream, course: _Course) -> web.StreamResponse:
+        response = web.StreamResponse(headers=_headers(stream.warnings, course))
+        response.content_type = stream.content_type
+        response.enable_chunked_encoding()
+        with suppress(ConnectionError):
+            await response.prepare(request)
+            with suppress(TimeoutError):
+                await self._copy(stream, response)
+            await response.write_eof()
+        return response
+
+    async def _copy(self, stream: Stream, response: web.StreamResponse) -> None:
+        """Send chunks as they come until there are no more. TimeoutError when the stream's time is over."""
+        async with asyncio.timeout(0 if self._stopping else stream.seconds) as timeout:
+            self._streams[timeout] = None
+            try:
+                async with aclosing(stream.chunks) as chunks:
+                    async for chunk in chunks:
+                        await response.write(chunk)
+            finally:
+                del self._streams[timeout]
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """Return a request's body. TooLarge where it is longer than BODY_LIMIT."""
+    if (request.content_length or 0) > BODY_LIMIT:
+        raise _too_large()
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    chunks, size = [], 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"Request entity too large: limit is {BODY_LIMIT}")
+
+
+def _response(answer: Answer, course: _Course) -> web.Response:
+    headers = _headers(answer.warnings, course)
+    headers["Content-Type"] = answer.content_type
+    if answer.headers:
+        headers.update(answer.headers)
+    return web.Response(body=answer.body, status=answer.status, headers=headers)
+
+
+def _headers(warnings: tuple[str, ...], course: _Course) -> CIMultiDict[str]:
+    headers: CIMultiDict[str] = CIMultiDict({"Cache-Control": "no-cache, private"})
+    if course.target is not None and course.target.served.deprecation:
+        headers.add("Warning", _warning(course.target.served.deprecation))
+    for text in warnings:
+        headers.add("Warning", _warning(text))
+    return headers
+
+
+def _warning(text: str) -> str:
+    quoted = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{quoted}"'

@@ -1,0 +1,98 @@
+"""Answer what is not about objects: health, version, discovery and the OpenAPI documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from statefleet.gateway import discovery, media, openapi
+from statefleet.gateway.answers import JSON, Answer
+
+HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+"""Paths that need no credential."""
+
+VERSION: Mapping[str, str] = {
+    "major": "1",
+    "minor": "37",
+    "gitVersion": "v1.37.0+statefleet",
+    "gitCommit": "",
+    "gitTreeState": "",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "",
+}
+"""The Kubernetes version whose API is followed: clients judge by it what they can ask for."""
+
+OPENAPI_PROTOBUF = (
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+)
+
+
+def health(is_ready: bool, path: str) -> Answer:
+    """Return the answer of a health check; only /readyz asks whether the services can be reached."""
+    if path == "/readyz" and not is_ready:
+        return Answer(b"not ready", 503, "text/plain; charset=utf-8")
+    return Answer(b"ok", content_type="text/plain; charset=utf-8")
+
+
+def page(path: str, accept: str) -> Answer | None:
+    """Return the page at a path, None where there is none."""
+    path = path.rstrip("/")
+    if path in {"/api", "/apis"}:
+        return _root(path, accept)
+    if path == "/version":
+        return _json(VERSION)
+    if path.startswith("/openapi/"):
+        return _openapi(path, accept)
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) == 2:
+        return _json(discovery.resources("", parts[1]))
+    if parts[0] == "apis" and len(parts) == 2:
+        return _json(discovery.group(parts[1]))
+    if parts[0] == "apis" and len(parts) == 3:
+        return _json(discovery.resources(parts[1], parts[2]))
+    return None
+
+
+def _root(path: str, accept: str) -> Answer:
+    version = _aggregated_version(accept)
+    if version is not None:
+        body = orjson.dumps(discovery.aggregated(core=path == "/api", version=version))
+        content_type = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+        return Answer(body, content_type=content_type, headers={"Vary": "Accept"})
+    document = discovery.core_versions() if path == "/api" else discovery.groups()
+    return Answer(orjson.dumps(document), headers={"Vary": "Accept"})
+
+
+def _aggregated_version(accept: str) -> str | None:
+    """Return the version in which a client wants discovery in one document; None where it wants it in many."""
+    for clause in accept.split(","):
+        media_type, parameters = media.parse(clause)
+        if media_type in {JSON, "*/*"} and "as" not in parameters:
+            return None
+        if media_type == JSON and parameters.get("as") == "APIGroupDiscoveryList":
+            version = parameters.get("v", "")
+            if version in discovery.AGGREGATED_VERSIONS:
+                return version
+    return None
+
+
+def _openapi(path: str, accept: str) -> Answer | None:
+    if path == "/openapi/v2":
+        wanted = {media.parse(clause)[0] for clause in accept.split(",")}
+        protobuf = next((name for name in OPENAPI_PROTOBUF if name in wanted), None)
+        if protobuf is not None:
+            return Answer(openapi.v2_protobuf(), content_type=protobuf)
+        return Answer(openapi.v2_json())
+    if path == "/openapi/v3":
+        return _json(openapi.v3_index())
+    document = openapi.v3(path.removeprefix("/openapi/v3/"))
+    return None if document is None else Answer(document)
+
+
+def _json(document: Any) -> Answer | None:
+    return None if document is None else Answer(orjson.dumps(document))

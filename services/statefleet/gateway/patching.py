@@ -1,0 +1,188 @@
+"""Answer patch: read, change in the request's version, write at the version read, again on a conflict.
+
+The patch is applied to the JSON document of the version that the path names, so its field names are that version's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from statefleet.api.autoscaling.v1.scale_pb2 import Scale
+from statefleet.client.fleet import Fleet
+from statefleet.errors import BadRequest, Cause, Conflict, Invalid, Subject, UnsupportedMediaType
+from statefleet.gateway import decoding, documents, encoding
+from statefleet.gateway.answers import Answer, Call
+from statefleet.gateway.decoding import Decoded
+from statefleet.gateway.documents import UnreadableError
+from statefleet.gateway.presenting import Presenter
+from statefleet.gateway.queries import IGNORE, STRICT, WriteOptions, write_options
+from statefleet.gateway.writing import check_identity
+from statefleet.objects import patch as patches
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+ATTEMPTS = 5
+"""How often a patch that names no version is tried while others write between its read and its write."""
+
+Document = dict[str, Any]
+Change = Callable[[Document], Document]
+
+
+class Patched(Protocol):
+    """What a patch can change: an object, its status, or its scale."""
+
+    async def read(self) -> tuple[Any, Document]:
+        """Return the newest state and its JSON document."""
+
+    def decode(self, document: Document) -> Decoded:
+        """Return what the changed document stands for. BadRequest where it is malformed."""
+
+    async def write(self, message: Any, options: WriteOptions) -> tuple[Any, tuple[str, ...]]:
+        """Store the changed state at the version it names; return what was stored and warnings."""
+
+    def answer(self, message: Any, call: Call, *, stored: bool, warnings: tuple[str, ...]) -> Answer:
+        """Return the answer that holds a state."""
+
+
+class ObjectPatched:
+    """An object or its status."""
+
+    def __init__(self, fleet: Fleet, presenter: Presenter, call: Call) -> None:
+        self._fleet = fleet
+        self._presenter = presenter
+        self._target = call.target
+
+    async def read(self) -> tuple[Any, Document]:
+        """Return the newest object and its document."""
+        target = self._target
+        message = await self._fleet.get(target.kind, target.name, target.namespace)
+        return message, encoding.document(target.served, message)
+
+    def decode(self, document: Document) -> Decoded:
+        """Return the object that the changed document stands for."""
+        served = self._target.served
+        decoding.check_type(served.kind.name, served.api_version, document)
+        decoded = decoding.decode_document(served, document)
+        check_identity(decoded.message, self._target)
+        return decoded
+
+    async def write(self, message: Any, options: WriteOptions) -> tuple[Any, tuple[str, ...]]:
+        """Replace the object or its status."""
+        is_status = self._target.subresource == "status"
+        replace = self._fleet.update_status if is_status else self._fleet.update
+        written = await replace(message, dry_run=options.dry_run, field_manager=options.field_manager)
+        return written.object, tuple(written.warnings)
+
+    def answer(self, message: Any, call: Call, *, stored: bool, warnings: tuple[str, ...]) -> Answer:
+        """Return the answer that holds the object."""
+        served = self._target.served
+        return self._presenter.one(served, message, call.accepted, call.query, stored=stored, warnings=warnings)
+
+
+async def patch(call: Call, patched: Patched) -> Answer:
+    """Apply the patch in the body. Conflict where others wrote each time in between."""
+    options = write_options(call.query, call.user_agent, "PatchOptions")
+    reading = read_patch(call)
+    for attempt in range(1, ATTEMPTS + 1):
+        current, document = await patched.read()
+        changed = reading.apply(document)
+        decoded = _decode(patched, changed, reading, options)
+        warnings = decoded.warnings(options.field_validation)
+        if changed == document:
+            return patched.answer(current, call, stored=True, warnings=warnings)
+        meta = decoded.message.metadata
+        if not meta.resource_version:
+            meta.resource_version = current.metadata.resource_version
+        try:
+            stored, more = await patched.write(decoded.message, options)
+        except Conflict:
+            if reading.names_version or attempt == ATTEMPTS:
+                raise
+            continue
+        return patched.answer(stored, call, stored=not options.dry_run, warnings=(*warnings, *more))
+    raise AssertionError("the last attempt answers or raises")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPatch:
+    """A patch as the request carried it."""
+
+    value: Any
+    apply: Change
+    names_version: bool
+    """Whether it says which resourceVersion it is for: then it is not tried again on another."""
+    complaints: tuple[str, ...]
+    """What is wrong with its form: keys that stand twice."""
+
+
+def read_patch(call: Call) -> ReadPatch:
+    """Return the patch of a request by its content type. UnsupportedMediaType and BadRequest where it is none."""
+    media_type = documents.content_type(call.content_type)
+    if media_type == APPLY_PATCH:
+        raise UnsupportedMediaType(
+            "server-side apply is not served - accepted media types include: "
+            f"{JSON_PATCH}, {MERGE_PATCH}, {STRATEGIC_MERGE_PATCH}"
+        )
+    if media_type not in {JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH}:
+        raise documents.unsupported(JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+    try:
+        value = documents.read_json(call.body)
+    except UnreadableError as error:
+        raise BadRequest(f"error decoding patch: {error}") from None
+    complaints = tuple(documents.duplicates(call.body))
+    if media_type == JSON_PATCH:
+        return _json_patch(value, complaints)
+    if not isinstance(value, dict):
+        raise BadRequest("error decoding patch: a merge patch must be an object")
+    names_version = _names_version(value)
+    if media_type == MERGE_PATCH:
+        return ReadPatch(value, lambda document: patches.merge_patch(document, value), names_version, complaints)
+    message_type = _message_type(call)
+    return ReadPatch(
+        value,
+        lambda document: patches.strategic_merge_patch(message_type, document, value),
+        names_version,
+        complaints,
+    )
+
+
+def _json_patch(value: Any, complaints: tuple[str, ...]) -> ReadPatch:
+    if not isinstance(value, list) or not all(isinstance(operation, dict) for operation in value):
+        raise BadRequest("error decoding patch: a JSON patch must be an array of operations")
+    names_version = any(operation.get("path") == "/metadata/resourceVersion" for operation in value)
+    return ReadPatch(value, lambda document: patches.json_patch(document, value), names_version, complaints)
+
+
+def _names_version(value: Document) -> bool:
+    meta = value.get("metadata")
+    return isinstance(meta, dict) and bool(meta.get("resourceVersion"))
+
+
+def _message_type(call: Call) -> Any:
+    if call.target.subresource == "scale":
+        return Scale
+    return call.target.kind.message
+
+
+def _decode(patched: Patched, document: Document, reading: ReadPatch, options: WriteOptions) -> Decoded:
+    decoded = patched.decode(document)
+    if options.field_validation == IGNORE:
+        return decoded
+    decoded = Decoded(decoded.message, (*reading.complaints, *decoded.complaints))
+    if options.field_validation == STRICT and decoded.complaints:
+        raise _refused(reading.value, decoded.complaints)
+    return decoded
+
+
+def _refused(value: Any, complaints: tuple[str, ...]) -> Invalid:
+    shown = orjson.dumps(value).decode()
+    text = f"Invalid value: {orjson.dumps(shown).decode()}: {decoding.strict_text(complaints)}"
+    cause = Cause("FieldValueInvalid", text, "patch")
+    return Invalid(f' "" is invalid: patch: {text}', Subject(causes=(cause,)))
