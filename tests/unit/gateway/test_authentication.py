@@ -1,0 +1,49 @@
+"""Who a request is taken to come from."""
+
+import pytest
+
+from statefleet.errors import Unauthorized
+from statefleet.gateway.authentication import Authenticator, StaticTokens
+from statefleet.rpc.identity import AUTHENTICATED_GROUP, MASTERS_GROUP, Identity
+
+CERTIFICATE = {"subject": ((("organizationName", MASTERS_GROUP),), (("commonName", "admin"),))}
+TOKENS = StaticTokens({"s3cret": Identity("robot", ("ci",))})
+
+
+def test_a_certificate_names_user_and_groups():
+    found = Authenticator().identify("", CERTIFICATE)
+    assert found == Identity("admin", (MASTERS_GROUP, AUTHENTICATED_GROUP))
+
+
+def test_a_token_names_its_owner():
+    assert Authenticator(TOKENS).identify("Bearer s3cret", None) == Identity("robot", ("ci", AUTHENTICATED_GROUP))
+
+
+@pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic czNjcmV0", "Bearer "])
+def test_without_a_valid_credential_nobody_is_let_in(header):
+    with pytest.raises(Unauthorized):
+        Authenticator(TOKENS).identify(header, None)
+
+
+def test_a_stranger_may_be_let_in_but_not_with_a_wrong_token():
+    stranger = Identity("guest")
+    open_door = Authenticator(TOKENS, stranger)
+    assert open_door.identify("", None) == stranger
+    with pytest.raises(Unauthorized):
+        open_door.identify("Bearer wrong", None)
+
+
+def test_tokens_are_read_from_a_file(tmp_path):
+    path = tmp_path / "tokens.csv"
+    path.write_text('abc,ann,1,"dev, ops"\n\ndef,bob,2\n', encoding="utf-8")
+    tokens = StaticTokens.read(path)
+    assert tokens.owner("abc") == Identity("ann", ("dev", "ops"))
+    assert tokens.owner("def") == Identity("bob")
+    assert tokens.owner("ghi") is None
+
+
+def test_a_malformed_token_file_is_refused(tmp_path):
+    path = tmp_path / "tokens.csv"
+    path.write_text("abc,ann\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 1"):
+        StaticTokens.read(path)
