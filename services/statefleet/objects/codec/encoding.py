@@ -1,0 +1,165 @@
+"""Write messages as JSON values. Pure: no I/O, clock or randomness.
+
+A writer visits only the fields that are set, which a message lists in one call; fields that are always present start
+from a template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, Final
+
+import orjson
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time
+from statefleet.objects import schema
+from statefleet.objects.codec import values
+from statefleet.objects.schema import Emission, Field, Shape
+
+JsonObject = dict[str, Any]
+Writer = Callable[[Any], Any]
+"""Writes one value of a field, or a whole message."""
+
+LEAF_WRITERS: Final[dict[Descriptor, Writer]] = {
+    FieldsV1.DESCRIPTOR: values.write_raw,
+    IntOrString.DESCRIPTOR: values.write_int_or_string,
+    MicroTime.DESCRIPTOR: values.write_micro_time,
+    Quantity.DESCRIPTOR: values.write_quantity,
+    RawExtension.DESCRIPTOR: values.write_raw,
+    Time.DESCRIPTOR: values.write_time,
+}
+_ZEROS: Final[dict[int, Any]] = {FieldDescriptor.TYPE_BOOL: False, FieldDescriptor.TYPE_STRING: ""}
+_SECTION_BYTES: Final = 4096
+"""Larger sections are written each time: to keep them would cost more memory than it saves time."""
+
+
+def encode(message: Message) -> JsonObject:
+    """Return the JSON object of any message, new and the caller's own. A kind's begins with its apiVersion and kind.
+
+    Maps are ordered by key. Raw JSON is parsed; where its very bytes matter, `encode_bytes` keeps them.
+    """
+    found: JsonObject = _message_writer(message.DESCRIPTOR)(message)
+    return found
+
+
+def encode_bytes(message: Message) -> bytes:
+    """Return the JSON text of any message, as of `encode`.
+
+    Raw JSON that is a field of the message itself, such as a ControllerRevision's data, is kept to the byte.
+    """
+    return orjson.dumps(_text_writer(message.DESCRIPTOR)(message))
+
+
+def absent_value(field: Field) -> Any:
+    """Return what JSON has for a field that is always there and is not set; not for objects, which are empty."""
+    if field.shape is not Shape.SINGLE:
+        return None
+    if field.message is None:
+        return _ZEROS.get(field.value.type, 0)
+    return LEAF_WRITERS[field.message](schema.message_class(field.message)())
+
+
+@cache
+def _message_writer(descriptor: Descriptor) -> Writer:
+    return LEAF_WRITERS.get(descriptor) or _object_writer(descriptor, _field_writer)
+
+
+@cache
+def _text_writer(descriptor: Descriptor) -> Writer:
+    return _object_writer(descriptor, _section_writer)
+
+
+class _Plan(dict[FieldDescriptor, tuple[str, Writer | None, bool]]):
+    """For each field met so far: its name in JSON (none: inline), its writer (none: as it is), and if zero counts."""
+
+    def __init__(self, field_writer: Callable[[Field], Writer | None]) -> None:
+        super().__init__()
+        self._field_writer = field_writer
+
+    def __missing__(self, descriptor: FieldDescriptor) -> tuple[str, Writer | None, bool]:
+        field = next(f for f in schema.fields(descriptor.containing_type) if f.descriptor is descriptor)
+        name = "" if field.is_inline else field.json_name
+        entry = name, self._field_writer(field), field.emission is Emission.IF_SET
+        self[descriptor] = entry
+        return entry
+
+
+def _object_writer(descriptor: Descriptor, field_writer: Callable[[Field], Writer | None]) -> Writer:
+    """Return what writes a message of fields; `field_writer` says how each is written."""
+    template, objects = _always(descriptor)
+    template = {**schema.type_meta(descriptor), **template}
+    plan = _Plan(field_writer)
+
+    def write(message: Message) -> JsonObject:
+        out = template.copy()
+        for field, value in message.ListFields():
+            name, write_field, zero_counts = plan[field]
+            if write_field is None:
+                if value or zero_counts:
+                    out[name] = value
+            elif not name:
+                out.update(write_field(value))
+            elif (written := write_field(value)) is not None:
+                out[name] = written
+        for name, empty in objects:
+            if name not in out:
+                out[name] = encode(empty)
+        return out
+
+    return write
+
+
+def _always(descriptor: Descriptor) -> tuple[JsonObject, list[tuple[str, Message]]]:
+    """Return what a message's JSON always has, inlined messages' fields too: values, and objects as empty messages."""
+    template: JsonObject = {}
+    objects: list[tuple[str, Message]] = []
+    for field in schema.json_fields(descriptor).values():
+        if field.emission is not Emission.ALWAYS:
+            continue
+        if field.is_object and field.shape is Shape.SINGLE:
+            objects.append((field.json_name, schema.message_class(field.nested)()))
+        else:
+            template[field.json_name] = absent_value(field)
+    return template, objects
+
+
+def _field_writer(field: Field) -> Writer | None:
+    """Return what writes a field, None where its value is JSON already."""
+    write = _value_writer(field)
+    if field.shape is Shape.LIST:
+        return list if write is None else lambda items: [write(item) for item in items]
+    if field.shape is Shape.MAP:
+        if write is None:
+            return lambda items: {key: items[key] for key in sorted(items)}
+        return lambda items: {key: write(items[key]) for key in sorted(items)}
+    return write
+
+
+def _value_writer(field: Field) -> Writer | None:
+    if field.message is not None:
+        return _message_writer(field.message)
+    return values.write_bytes if field.value.type == FieldDescriptor.TYPE_BYTES else None
+
+
+def _section_writer(field: Field) -> Writer | None:
+    """Return what writes a field of a whole object as text: most changes leave its spec or its status as it was."""
+    if field.message is RawExtension.DESCRIPTOR and field.shape is Shape.SINGLE:
+        return lambda message: orjson.Fragment(message.raw) if message.raw else None
+    if not field.is_object or field.shape is not Shape.SINGLE or field.is_inline or field.name == "metadata":
+        return _field_writer(field)
+
+    def write(message: Message) -> Any:
+        serialized = message.SerializeToString()
+        if len(serialized) > _SECTION_BYTES:
+            return encode(message)
+        return _section(message.DESCRIPTOR, serialized)
+
+    return write
+
+
+@lru_cache(maxsize=2048)
+def _section(descriptor: Descriptor, serialized: bytes) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(encode(schema.message_class(descriptor).FromString(serialized))))
