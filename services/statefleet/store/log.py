@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple, Protocol
 
 MAX_PAYLOAD = 4 * 1024 * 1024
@@ -40,7 +40,7 @@ class Log(Protocol):
         tell whether the record is in it.
         """
 
-    def read(self, offset: int) -> AsyncIterator[Sequence[Appended]]:
+    def read(self, offset: int) -> AsyncGenerator[Sequence[Appended], None]:
         """Yield the records from an offset on, in batches that are not empty; then wait for more, for ever.
 
         TrimmedError where the offset is below the start. Only durable records are read.
@@ -79,10 +79,9 @@ class Tail:
         end = self.end
         self._records.extend(Appended(end + index, payload) for index, payload in enumerate(payloads))
         self.end = end + len(payloads)
-        if self._limit is not None:
-            self._bytes += sum(map(len, payloads))
-            if self._bytes > 2 * self._limit:
-                self._shrink(self._limit, len(payloads))
+        self._bytes += sum(map(len, payloads))
+        if self._limit is not None and self._bytes > 2 * self._limit:
+            self._shrink(self._limit, len(payloads))
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():

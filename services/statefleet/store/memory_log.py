@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from statefleet.errors import TooLarge
 from statefleet.store.log import MAX_PAYLOAD, Appended, Tail, TrimmedError
@@ -27,7 +27,7 @@ class MemoryLog:
         self._tail.extend((payload,))
         return self._tail.end - 1
 
-    async def read(self, offset: int) -> AsyncIterator[Sequence[Appended]]:
+    async def read(self, offset: int) -> AsyncGenerator[Sequence[Appended], None]:
         """Yield the records from an offset on, then wait for more. TrimmedError."""
         while True:
             if offset < self._tail.start:

@@ -44,7 +44,8 @@ class Pipeline:
             return outcome
         if self._stopped:
             raise _stopped()
-        waiter = self._waiting[offset] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[offset] = waiter
         try:
             return await waiter
         finally:

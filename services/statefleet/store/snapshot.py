@@ -6,6 +6,7 @@ A snapshot without its end, or with fewer parts than its end says, was torn by a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -95,13 +96,13 @@ class Snapshots:
     async def _chunks(self, start: int, end: int) -> AsyncIterator[tuple[int, SnapshotChunk]]:
         if start >= end:
             return
-        async for batch in self._log.read(start):
-            for offset, payload in batch:
-                if offset >= end:
+        async with aclosing(self._log.read(start)) as batches:
+            async for batch in batches:
+                for offset, payload in batch:
+                    if offset < end:
+                        yield offset, SnapshotChunk.FromString(payload)
+                if batch[-1].offset + 1 >= end:
                     return
-                yield offset, SnapshotChunk.FromString(payload)
-            if batch[-1].offset + 1 >= end:
-                return
 
 
 def newest_older_than(snapshots: Iterable[Snapshot], time_ns: int) -> Snapshot | None:
