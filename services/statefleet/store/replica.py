@@ -25,7 +25,7 @@ from statefleet.store.keeper import SnapshotKeeper, SnapshotSettings
 from statefleet.store.log import Appended, Log, TrimmedError
 from statefleet.store.metrics import StoreMetrics
 from statefleet.store.pipeline import Pipeline
-from statefleet.store.refused import error_of
+from statefleet.store.refusals import error_of
 from statefleet.store.snapshot import Snapshots
 from statefleet.store.state import State
 from statefleet.store.watch import Hub, Places
@@ -259,7 +259,7 @@ class Replica:
     async def propose(self, transaction: Transaction, *, request_id: str = "", attempt: int = 0) -> Outcome:
         """Propose changes and return their outcome once they are durable and applied here.
 
-        Raises the error that a refusal stands for (see `refused.error_of`), NotLeader where nothing was proposed or
+        Raises the error that a refusal stands for (see `refusals.error_of`), NotLeader where nothing was proposed or
         the record came too late, Unavailable where the outcome is unknown. A repeated `request_id` gets the outcome
         of the first, `repeated` and without changes. One who proposes again for the same request, on a newer state,
         counts `attempt` up: each attempt is remembered by itself.
