@@ -51,7 +51,7 @@ def decode(message_type: type[M], value: Any, *, path: str = "") -> tuple[M, lis
     BadRequest, with the path in its text, where a value is malformed.
     """
     message = message_type()
-    descriptor: Descriptor = message_type.DESCRIPTOR
+    descriptor: Any = message_type.DESCRIPTOR
     unknown: list[str] = []
     try:
         _reader(descriptor)(message, value, unknown)

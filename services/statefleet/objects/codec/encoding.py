@@ -113,7 +113,7 @@ def _object_writer(descriptor: Descriptor, field_writer: Callable[[Field], Write
 
 
 def _always(descriptor: Descriptor) -> tuple[JsonObject, list[tuple[str, Message]]]:
-    """Return what a message's JSON always has, inlined messages' fields too: values, and objects as empty messages."""
+    """Return what a message's JSON always has, inlined messages' too: values, and objects as empty messages."""
     template: JsonObject = {}
     objects: list[tuple[str, Message]] = []
     for field in schema.json_fields(descriptor).values():

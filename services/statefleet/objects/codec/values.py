@@ -52,7 +52,7 @@ def _json_type(value: Any) -> str:
 def compact_json(value: Any, *, sort_keys: bool = False) -> bytes:
     r"""Return JSON as Go's encoder writes it: without spaces, and with `\u003c` for `<`.
 
-    Likewise `>`, `&`, U+2028 and U+2029 are escaped. `sort_keys` orders the keys of every object, as Go does for maps.
+    Likewise for `>`, `&`, U+2028 and U+2029. `sort_keys` orders the keys of every object, as Go does for maps.
     """
     plain = orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     return _ESCAPED.sub(lambda match: _GO_ESCAPES[match.group()], plain)
