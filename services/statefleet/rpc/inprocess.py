@@ -33,10 +33,8 @@ from statefleet.rpc.inprocess_context import (
     ServerContext,
     checked,
 )
+from statefleet.rpc.limits import MAX_MESSAGE_BYTES
 from statefleet.runtime.tasks import Tasks
-
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""What grpc accepts where nothing else is said."""
 
 _CALLS_PER_TURN = 64
 """After so many unary calls one of them lets the loop turn, so that calls that never suspend starve nobody."""

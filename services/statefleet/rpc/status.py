@@ -20,9 +20,6 @@ DOMAIN = "statefleet.io"
 DETAILS_KEY = "grpc-status-details-bin"
 """The trailing metadata that carries a google.rpc.Status."""
 
-MAX_METADATA_BYTES = 256 * 1024
-"""What our servers and channels let trailing metadata grow to: an Invalid object may have many causes."""
-
 _STATUS_NAME = Status.DESCRIPTOR.full_name
 _MAX_TEXT = 16 * 1024
 _MAX_CAUSES = 200
