@@ -6,12 +6,12 @@ reasons and weights are those of the Kubernetes scheduler's default plugins, wit
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from statefleet.api.core.v1.reference_pb2 import NodeSelector
-from statefleet.scheduling.fleet_view import AffinityTerm, FleetView, NodeView, PlacedPod
+from statefleet.scheduling.fleet_view import AffinityTerm, FleetView, NodeView, PlacedPod, Shape
 from statefleet.scheduling.node_affinity import preference, required_node, selector_matches, tolerates, wanted
 
 _SHORTAGE = {"cpu": "Insufficient cpu", "memory": "Insufficient memory", "pods": "Too many pods"}
@@ -23,6 +23,7 @@ _PORTS = "node(s) didn't have free ports for the requested pod ports"
 _VOLUMES = "node(s) had volume node affinity conflict"
 _PREFERENCE_WEIGHT = 2
 _TAINT_WEIGHT = 3
+_SHAPES_REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,6 @@ class Chosen:
     """A node for the pod."""
 
     node: str
-    depends_on_others: bool
-    """Whether the choice rests on where other pods are, beyond those of the node itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +40,65 @@ class Unschedulable:
     message: str
 
 
-def choose(fleet: FleetView, pod: PlacedPod, volumes: Sequence[NodeSelector] = ()) -> Chosen | Unschedulable:
-    """Choose a node that the pod may have and that suits it best.
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What a shape of pod means for a node, as of one of the node's changes."""
 
-    `volumes` are the node affinities of the volumes that the pod's claims are bound to. Among equals the node with
-    the fewest pods wins, then the first by name.
+    changes: int
+    refusal: str
+    score: float
+
+
+class Chooser:
+    """Chooses nodes in one fleet.
+
+    What a shape of pod means for a node is worked out once for each change of the node, so that a set's pods, which
+    have one shape, cost little after the first.
     """
-    reasons: Counter[str] = Counter()
-    company = _Company(fleet, pod)
-    feasible = []
-    for node in _candidates(fleet, pod, reasons):
-        reason = _refusal(node, pod, volumes) or company.refusal(node)
-        if reason:
-            reasons[reason] += 1
-        else:
-            feasible.append(node)
-    if not feasible:
-        return Unschedulable(_explain(len(fleet.nodes), reasons))
-    best = feasible[0]
-    if len(feasible) > 1:
-        spread = company.preferences(feasible)
-        best = min(feasible, key=lambda node: (-_score(node, pod) - spread[node.name], len(node.pods), node.name))
-    return Chosen(best.name, company.matters)
+
+    def __init__(self, fleet: FleetView) -> None:
+        self._fleet = fleet
+        self._judged: OrderedDict[Shape, dict[str, _Judgement]] = OrderedDict()
+
+    def choose(self, pod: PlacedPod, volumes: Sequence[NodeSelector] = ()) -> Chosen | Unschedulable:
+        """Choose a node that the pod may have and that suits it best.
+
+        `volumes` are the node affinities of the volumes that the pod's claims are bound to. Among equals the node
+        with the fewest pods wins, then the first by name.
+        """
+        reasons: Counter[str] = Counter()
+        company = _Company(self._fleet, pod)
+        judged = self._judgements(pod.shape)
+        feasible: list[tuple[float, int, str]] = []
+        for node in _candidates(self._fleet, pod, reasons):
+            judgement = judged.get(node.name)
+            if judgement is None or judgement.changes != node.changes:
+                judgement = judged[node.name] = _judge(node, pod)
+            refusal = judgement.refusal or (volumes and _misplaced(node, volumes)) or company.refusal(node)
+            if refusal:
+                reasons[refusal] += 1
+            else:
+                feasible.append((-judgement.score, len(node.pods), node.name))
+        if not feasible:
+            return Unschedulable(_explain(len(self._fleet.nodes), reasons))
+        return Chosen(min(company.weigh(feasible))[2])
+
+    def _judgements(self, shape: Shape) -> dict[str, _Judgement]:
+        judged = self._judged.setdefault(shape, {})
+        self._judged.move_to_end(shape)
+        if len(self._judged) > _SHAPES_REMEMBERED:
+            self._judged.popitem(last=False)
+        return judged
+
+
+def _judge(node: NodeView, pod: PlacedPod) -> _Judgement:
+    refusal = _refusal(node, pod)
+    return _Judgement(node.changes, refusal, 0.0 if refusal else _score(node, pod))
+
+
+def _misplaced(node: NodeView, volumes: Sequence[NodeSelector]) -> str:
+    held = all(selector_matches(selector, node.name, node.labels) for selector in volumes)
+    return "" if held else _VOLUMES
 
 
 def _candidates(fleet: FleetView, pod: PlacedPod, reasons: Counter[str]) -> Iterable[NodeView]:
@@ -74,7 +110,7 @@ def _candidates(fleet: FleetView, pod: PlacedPod, reasons: Counter[str]) -> Iter
     return [node] if node else []
 
 
-def _refusal(node: NodeView, pod: PlacedPod, volumes: Sequence[NodeSelector]) -> str:
+def _refusal(node: NodeView, pod: PlacedPod) -> str:
     """Return why the node itself cannot have the pod, empty where it can."""
     for taint in node.taints:
         if taint.effect != "PreferNoSchedule" and not tolerates(pod.pod.spec.tolerations, taint):
@@ -85,8 +121,6 @@ def _refusal(node: NodeView, pod: PlacedPod, volumes: Sequence[NodeSelector]) ->
         return _WANTED
     if any(holder != pod.uid for port in pod.ports if (holder := node.ports.get(port))):
         return _PORTS
-    if any(not selector_matches(selector, node.name, node.labels) for selector in volumes):
-        return _VOLUMES
     for resource, amount in pod.requests.items():
         if amount and node.held[resource] + amount > node.allocatable.get(resource, 0):
             return _SHORTAGE.get(resource, f"Insufficient {resource}")
@@ -119,11 +153,6 @@ class _Company:
         self._apart = [(term, self._places(term)) for term in pod.anti_affinity]
         self._repelled = self._repelling_places()
 
-    @property
-    def matters(self) -> bool:
-        """Whether the choice rests on where other pods are."""
-        return bool(self._pod.affinity or self._pod.anti_affinity or self._repelled)
-
     def refusal(self, node: NodeView) -> str:
         """Return why other pods keep this one off the node, empty where they do not."""
         for term, places in self._near:
@@ -136,25 +165,35 @@ class _Company:
             return _REPELLED
         return ""
 
-    def preferences(self, nodes: Sequence[NodeView]) -> dict[str, float]:
-        """Return each node's score for the company that the pod and those there prefer, from 0 to 200."""
+    def weigh(self, feasible: list[tuple[float, int, str]]) -> list[tuple[float, int, str]]:
+        """Return nodes (negative score, number of pods, name) with up to 200 points for the company preferred."""
+        weights = self._weights() if len(feasible) > 1 else None
+        if not weights:
+            return feasible
+        sums = [self._sum(weights, self._fleet.nodes[name]) for _, _, name in feasible]
+        low, high = min(sums), max(sums)
+        scale = 100.0 * _PREFERENCE_WEIGHT / (high - low) if high > low else 0.0
+        return [
+            (score - scale * (total - low), pods, name)
+            for (score, pods, name), total in zip(feasible, sums, strict=True)
+        ]
+
+    def _weights(self) -> Counter[tuple[str, str]]:
+        """Return what each place is worth by the preferences of the pod and of those that are there."""
         weights: Counter[tuple[str, str]] = Counter()
         for weight, term in self._pod.preferred:
-            for value, count in self._places(term).items():
-                weights[term.topology_key, value] += weight * count
+            for place, count in self._places(term).items():
+                weights[term.topology_key, place] += weight * count
         for uid, node in self._fleet.attracting.items():
             for weight, term in node.pods[uid].preferred:
-                value = node.labels.get(term.topology_key)
-                if value is not None and term.selects(self._pod, self._fleet.namespaces):
-                    weights[term.topology_key, value] += weight
-        if not weights:
-            return dict.fromkeys((node.name for node in nodes), 0.0)
-        sums = {node.name: sum(w for (key, v), w in weights.items() if node.labels.get(key) == v) for node in nodes}
-        low, high = min(sums.values()), max(sums.values())
-        span = high - low
-        return {
-            name: 100.0 * _PREFERENCE_WEIGHT * (total - low) / span if span else 0.0 for name, total in sums.items()
-        }
+                place = node.labels.get(term.topology_key, "")
+                if place and term.selects(self._pod, self._fleet.namespaces):
+                    weights[term.topology_key, place] += weight
+        return weights
+
+    @staticmethod
+    def _sum(weights: Counter[tuple[str, str]], node: NodeView) -> int:
+        return sum(weight for (key, place), weight in weights.items() if node.labels.get(key) == place)
 
     def _places(self, term: AffinityTerm) -> Counter[str]:
         """Return how many pods that a term is about there are in each place of its topology."""

@@ -52,6 +52,29 @@ class AffinityTerm:
         return chosen is not None and chosen.matches(namespaces.get(pod.namespace, {}))
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a pod asks of a node itself. Pods of one shape suit the same nodes equally well."""
+
+    requests: frozenset[tuple[str, int]]
+    ports: tuple[tuple[str, int], ...]
+    selector: frozenset[tuple[str, str]]
+    tolerations: tuple[bytes, ...]
+    node_affinity: bytes
+
+    @classmethod
+    def of(cls, pod: Pod, needs: Mapping[str, int], ports: tuple[tuple[str, int], ...]) -> Shape:
+        """Return the shape of a pod that needs these amounts and host ports."""
+        spec = pod.spec
+        return cls(
+            frozenset(needs.items()),
+            ports,
+            frozenset(spec.node_selector.items()),
+            tuple(toleration.SerializeToString() for toleration in spec.tolerations),
+            spec.affinity.node_affinity.SerializeToString() if spec.HasField("affinity") else b"",
+        )
+
+
 @dataclass(slots=True, eq=False)
 class PlacedPod:
     """What scheduling needs to know of a pod, worked out once."""
@@ -64,6 +87,7 @@ class PlacedPod:
     requests: dict[str, int]
     """Amounts by resource: thousandths for cpu, units for the others, and 1 for pods."""
     ports: tuple[tuple[str, int], ...]
+    shape: Shape
     affinity: tuple[AffinityTerm, ...] = ()
     anti_affinity: tuple[AffinityTerm, ...] = ()
     preferred: tuple[tuple[int, AffinityTerm], ...] = ()
@@ -72,14 +96,17 @@ class PlacedPod:
     @classmethod
     def of(cls, pod: Pod) -> PlacedPod:
         """Work out a pod's needs."""
+        needs = {**requests(pod), "pods": 1}
+        ports = tuple(host_ports(pod))
         placed = cls(
             pod,
             pod.metadata.uid,
             pod.metadata.namespace,
             pod.metadata.name,
             dict(pod.metadata.labels),
-            {**requests(pod), "pods": 1},
-            tuple(host_ports(pod)),
+            needs,
+            ports,
+            Shape.of(pod, needs, ports),
         )
         if pod.spec.HasField("affinity"):
             near, apart = pod.spec.affinity.pod_affinity, pod.spec.affinity.pod_anti_affinity
@@ -109,9 +136,12 @@ class NodeView:
     held: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     ports: dict[tuple[str, int], str] = field(default_factory=dict)
     pods: dict[str, PlacedPod] = field(default_factory=dict)
+    changes: int = 0
+    """Raised by whatever may change what suits the node: what was worked out before is then stale."""
 
     def set_node(self, node: Node) -> None:
         """Take a newer version of the node."""
+        self.changes += 1
         self.node = node
         self.labels = dict(node.metadata.labels)
         self.allocatable = {
@@ -125,6 +155,7 @@ class NodeView:
 
     def add(self, pod: PlacedPod) -> None:
         """Count a pod."""
+        self.changes += 1
         self.pods[pod.uid] = pod
         for resource, amount in pod.requests.items():
             self.held[resource] += amount
@@ -133,6 +164,7 @@ class NodeView:
 
     def remove(self, pod: PlacedPod) -> None:
         """Count a pod no more."""
+        self.changes += 1
         del self.pods[pod.uid]
         for resource, amount in pod.requests.items():
             self.held[resource] -= amount

@@ -1,0 +1,1 @@
+"""Say which pods stand behind each service."""

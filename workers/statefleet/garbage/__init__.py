@@ -1,0 +1,1 @@
+"""Delete what belongs to owners that are gone, as far and as fast as the deletion asked for."""

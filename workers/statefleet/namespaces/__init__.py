@@ -1,0 +1,1 @@
+"""Furnish new namespaces and empty those that are to go."""

@@ -1,0 +1,1 @@
+"""Draw the consequences of what becomes of nodes."""
