@@ -136,7 +136,8 @@ async def slow_start(
     while at < len(jobs) and lost < _FAILED_BATCHES:
         batch = jobs[at : at + size]
         at += len(batch)
-        errors = [error for error in await asyncio.gather(*map(_outcome, batch)) if error is not None]
+        outcomes = await asyncio.gather(*map(_outcome, batch)) if len(batch) > 1 else [await _outcome(batch[0])]
+        errors = [error for error in outcomes if error is not None]
         failed += errors
         lost += len(errors) == len(batch)
         size = 1 if errors else min(2 * size, largest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from google.protobuf.message import Message
 
@@ -15,20 +15,24 @@ V = TypeVar("V")
 P = ParamSpec("P")
 
 
-class Memo(Generic[M, V]):
-    """A function of cached objects whose answers are kept for as long as the cache holds the object unchanged."""
+class Memo(Generic[M, P, V]):
+    """A function of cached objects whose answers are kept for as long as the cache holds the object unchanged.
 
-    def __init__(self, cache: Cache, kind: Kind[M], derive: Callable[[M], V]) -> None:
+    Further arguments reach the function when it is first called for a version of an object, and count only then: they
+    must be what they will always be for that object.
+    """
+
+    def __init__(self, cache: Cache, kind: Kind[M], derive: Callable[Concatenate[M, P], V]) -> None:
         self._derive = derive
         self._answers: dict[int, tuple[M, V]] = {}
         cache.subscribe(kind, self._forget)
 
-    def __call__(self, message: M) -> V:
+    def __call__(self, message: M, *args: P.args, **kwargs: P.kwargs) -> V:
         """Return the function's answer for an object that the cache holds."""
         found = self._answers.get(id(message))
         if found is not None:
             return found[1]
-        answer = self._derive(message)
+        answer = self._derive(message, *args, **kwargs)
         # The object is kept with the answer: while it lives no other can have its id.
         self._answers[id(message)] = (message, answer)
         return answer

@@ -1,4 +1,4 @@
-"""Claim a controller's shards: a worker writes only under the newest claim, and plans only from what came after it."""
+"""Claim a controller's shards: a worker writes only under the newest claim and plans only from what came after."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Keep StatefulSets as they were declared: observe, plan, execute."""
