@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -78,14 +79,15 @@ class Watching:
             allow_bookmarks=options.allow_bookmarks,
         )
         try:
-            async for response in responses:
-                chunk = b"".join(
-                    lines.line(event)
-                    for event in response.events
-                    if event.type != WatchEvent.TYPE_BOOKMARK or options.allow_bookmarks
-                )
-                if chunk:
-                    yield chunk
+            async with aclosing(responses):
+                async for response in responses:
+                    chunk = b"".join(
+                        lines.line(event)
+                        for event in response.events
+                        if event.type != WatchEvent.TYPE_BOOKMARK or options.allow_bookmarks
+                    )
+                    if chunk:
+                        yield chunk
         except FleetError as error:
             yield error_line(error)
 

@@ -5,6 +5,11 @@ import pytest
 from statefleet.errors import NotAcceptable
 from statefleet.gateway.media import Accepted, Form, negotiate
 
+METADATA = (
+    "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+)
+
 
 @pytest.mark.parametrize(
     ("accept", "expected"),
@@ -16,11 +21,7 @@ from statefleet.gateway.media import Accepted, Form, negotiate
         ("application/vnd.kubernetes.protobuf,application/json", Accepted()),
         ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Accepted(Form.TABLE)),
         ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Accepted()),
-        (
-            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
-            + "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
-            Accepted(Form.METADATA),
-        ),
+        (METADATA, Accepted(Form.METADATA)),
         ("application/yaml", Accepted(yaml=True)),
     ],
 )

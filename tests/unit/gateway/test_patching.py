@@ -1,0 +1,170 @@
+"""Patches: types, versions, repetition and what is refused."""
+
+import json
+
+import pytest
+
+from statefleet.api.core.v1.config_pb2 import ConfigMap
+from support.gateway_client import serve
+from support.memory_fleet import MemoryFleet
+
+MAP = "/api/v1/namespaces/n/configmaps/a"
+SETS = "/apis/apps/v1/namespaces/n/statefulsets"
+JSON, MERGE, STRATEGIC = (f"application/{name}-patch+json" for name in ("json", "merge", "strategic-merge"))
+
+
+@pytest.fixture
+async def fleet():
+    fleet = MemoryFleet()
+    await fleet.create(ConfigMap(metadata={"name": "a", "namespace": "n"}, data={"k": "v"}))
+    return fleet
+
+
+@pytest.fixture
+async def client(fleet):
+    async with serve(fleet) as client:
+        yield client
+
+
+def writes(fleet):
+    return [name for name, _ in fleet.calls if name == "update"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "patch"),
+    [
+        (MERGE, {"data": {"k": None, "new": "1"}}),
+        (STRATEGIC, {"data": {"k": None, "new": "1"}}),
+        (JSON, [{"op": "remove", "path": "/data/k"}, {"op": "add", "path": "/data/new", "value": "1"}]),
+    ],
+)
+async def test_each_type_of_patch(client, content_type, patch):
+    code, patched = await client.call("PATCH", MAP, patch, content_type)
+    assert (code, patched["data"]) == (200, {"new": "1"})
+
+
+async def test_a_patch_that_changes_nothing_writes_nothing(client, fleet):
+    code, patched = await client.call("PATCH", MAP, {"data": {"k": "v"}}, MERGE)
+    assert (code, patched["metadata"]["resourceVersion"]) == (200, "1")
+    assert writes(fleet) == []
+
+
+def interfere(fleet, times):
+    left = iter(range(times))
+
+    def meddle():
+        if next(left, None) is not None:
+            fleet.version += 1
+            fleet.objects["ConfigMap", "n", "a"].metadata.resource_version = str(fleet.version)
+
+    fleet.meddle = meddle
+
+
+async def test_it_is_tried_again_when_others_write_in_between(client, fleet):
+    interfere(fleet, times=4)
+    code, patched = await client.call("PATCH", MAP, {"data": {"new": "1"}}, MERGE)
+    assert (code, patched["data"]) == (200, {"k": "v", "new": "1"})
+    assert len(writes(fleet)) == 5
+
+
+async def test_but_not_for_ever(client, fleet):
+    interfere(fleet, times=100)
+    code, answer = await client.call("PATCH", MAP, {"data": {"new": "1"}}, MERGE)
+    assert (code, answer["reason"]) == (409, "Conflict")
+    assert len(writes(fleet)) == 5
+
+
+@pytest.mark.parametrize(
+    ("content_type", "patch"),
+    [
+        (MERGE, {"metadata": {"resourceVersion": "77"}, "data": {"new": "1"}}),
+        (
+            JSON,
+            [
+                {"op": "replace", "path": "/metadata/resourceVersion", "value": "77"},
+                {"op": "add", "path": "/data/new", "value": "1"},
+            ],
+        ),
+    ],
+)
+async def test_a_version_that_the_patch_names_is_kept_to(client, fleet, content_type, patch):
+    code, answer = await client.call("PATCH", MAP, patch, content_type)
+    assert (code, answer["reason"]) == (409, "Conflict")
+    assert len(writes(fleet)) == 1
+
+
+async def test_a_patch_works_in_the_version_of_its_path(client):
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1, "template": template}})
+    path = "/apis/apps/v1beta2/namespaces/n/statefulsets/s"
+    patch = {
+        "apiVersion": "apps/v1beta2",
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "j"}]}}},
+    }
+    code, patched = await client.call("PATCH", path, patch, STRATEGIC)
+    assert (code, patched["apiVersion"]) == (200, "apps/v1beta2")
+    assert patched["spec"]["template"]["spec"]["containers"][0]["image"] == "j"
+
+
+async def test_the_scale(client):
+    await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1}})
+    code, scale = await client.call("GET", f"{SETS}/s/scale")
+    assert (code, scale["kind"], scale["apiVersion"], scale["spec"]) == (
+        200,
+        "Scale",
+        "autoscaling/v1",
+        {"replicas": 1},
+    )
+    code, scale = await client.call("PATCH", f"{SETS}/s/scale", {"spec": {"replicas": 4}}, MERGE)
+    assert (code, scale["spec"]) == (200, {"replicas": 4})
+    scale["spec"]["replicas"] = 2
+    assert (await client.call("PUT", f"{SETS}/s/scale", scale))[1]["spec"] == {"replicas": 2}
+    assert (await client.call("GET", f"{SETS}/s"))[1]["spec"]["replicas"] == 2
+
+
+async def test_the_status(client):
+    await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1}})
+    patch = {"spec": {"replicas": 9}, "status": {"readyReplicas": 3}}
+    code, patched = await client.call("PATCH", f"{SETS}/s/status", patch, MERGE)
+    assert (code, patched["spec"]["replicas"], patched["status"]["readyReplicas"]) == (200, 1, 3)
+
+
+async def test_unknown_fields(client, fleet):
+    code, answer = await client.call("PATCH", f"{MAP}?fieldValidation=Strict", {"bogus": 1}, MERGE)
+    assert (code, answer["reason"]) == (422, "Invalid")
+    assert answer["details"]["causes"][0]["field"] == "patch"
+    assert 'strict decoding error: unknown field "bogus"' in answer["message"]
+    headers = {"Content-Type": MERGE}
+    async with client.session.patch(MAP, data=json.dumps({"bogus": 1}), headers=headers) as response:
+        assert (response.status, response.headers["Warning"]) == (200, '299 - "unknown field \\"bogus\\""')
+
+
+@pytest.mark.parametrize(
+    ("content_type", "patch", "code"),
+    [
+        ("application/apply-patch+yaml", "metadata: {}", 415),
+        ("application/json", "{}", 415),
+        (MERGE, "{", 400),
+        (MERGE, "[]", 400),
+        (JSON, "{}", 400),
+        (JSON, "[1]", 400),
+        (MERGE, '{"metadata":{"name":"b"}}', 400),
+        (MERGE, '{"metadata":{"namespace":"b"}}', 400),
+        (MERGE, '{"kind":"Secret"}', 400),
+        (MERGE, '{"data":[]}', 400),
+    ],
+)
+async def test_what_is_refused(client, fleet, content_type, patch, code):
+    assert (await client.call("PATCH", MAP, patch, content_type))[0] == code
+    assert writes(fleet) == []
+
+
+async def test_what_is_not_there(client):
+    code, answer = await client.call("PATCH", MAP + "bsent", {}, MERGE)
+    assert (code, answer["reason"]) == (404, "NotFound")
+
+
+async def test_a_dry_run(client):
+    code, patched = await client.call("PATCH", f"{MAP}?dryRun=All", {"data": {"new": "1"}}, MERGE)
+    assert (code, patched["data"]) == (200, {"k": "v", "new": "1"})
+    assert (await client.call("GET", MAP))[1]["data"] == {"k": "v"}

@@ -1,0 +1,298 @@
+"""The verbs, in front of a fleet in memory."""
+
+import io
+import json
+
+import pytest
+
+from statefleet.api.core.v1.config_pb2 import ConfigMap
+from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.gateway.authentication import Authenticator, StaticTokens
+from statefleet.gateway.documents import MAGIC
+from support.gateway_client import ADMIN, serve
+from support.memory_fleet import MemoryFleet
+
+MAPS = "/api/v1/namespaces/n/configmaps"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+def config_map(name: str = "a", **data: str) -> dict:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data or {"k": "v"}}
+
+
+@pytest.fixture
+def fleet():
+    return MemoryFleet()
+
+
+@pytest.fixture
+async def client(fleet):
+    async with serve(fleet) as client:
+        yield client
+
+
+async def test_what_is_created_can_be_got(client):
+    code, created = await client.call("POST", MAPS, config_map())
+    assert code == 201
+    assert await client.call("GET", f"{MAPS}/a") == (200, created)
+    assert created["metadata"]["namespace"] == "n"
+
+
+async def test_a_yaml_body(client):
+    code, created = await client.call("POST", MAPS, "metadata: {name: y}\ndata: {k: v}\n", "application/yaml")
+    assert (code, created["data"]) == (201, {"k": "v"})
+
+
+async def test_a_protobuf_body(client):
+    raw = ConfigMap(metadata={"name": "p", "creation_timestamp": {}}, data={"k": "v"}).SerializeToString()
+    type_meta = b"\x0a\x02v1\x12\x09ConfigMap"
+    body = MAGIC + b"\x0a" + bytes([len(type_meta)]) + type_meta + b"\x12" + bytes([len(raw)]) + raw
+    code, created = await client.call("POST", MAPS, body, "application/vnd.kubernetes.protobuf")
+    assert (code, created["data"]) == (201, {"k": "v"})
+
+
+async def test_unknown_and_repeated_fields(client):
+    body = '{"metadata":{"name":"w"},"bogus":1,"data":{"a":"1","a":"2"}}'
+    code, answer = await client.call("POST", f"{MAPS}?fieldValidation=Strict", body)
+    assert code == 400
+    assert 'strict decoding error: duplicate field "data.a", unknown field "bogus"' in answer["message"]
+    async with client.session.post(MAPS, data=body, headers={"Content-Type": "application/json"}) as response:
+        assert response.status == 201
+        assert response.headers.getall("Warning") == [
+            '299 - "duplicate field \\"data.a\\""',
+            '299 - "unknown field \\"bogus\\""',
+        ]
+    async with client.session.delete(f"{MAPS}/w"):
+        pass
+    async with client.session.post(f"{MAPS}?fieldValidation=Ignore", data=body, headers={"Content-Type": "application/json"}) as response:  # fmt: skip  # noqa: E501
+        assert "Warning" not in response.headers
+
+
+async def test_warnings_of_the_service_reach_the_client(client):
+    body = config_map()
+    body["metadata"]["labels"] = {"loud": "yes"}
+    async with client.session.post(MAPS, json=body) as response:
+        assert response.headers["Warning"] == '299 - "the field is not acted on"'
+
+
+async def test_a_dry_run_leaves_nothing_in_the_cache(client):
+    await client.call("POST", MAPS, config_map(k="old"))
+    code, tried = await client.call("PUT", f"{MAPS}/a?dryRun=All", config_map(k="new"))
+    assert (code, tried["data"]) == (200, {"k": "new"})
+    assert (await client.call("GET", f"{MAPS}/a"))[1]["data"] == {"k": "old"}
+
+
+async def test_lists_come_in_pages(client):
+    for name in ("a", "b", "c"):
+        await client.call("POST", MAPS, config_map(name))
+    code, page = await client.call("GET", f"{MAPS}?limit=2")
+    assert code == 200
+    assert page["kind"] == "ConfigMapList"
+    assert [item["metadata"]["name"] for item in page["items"]] == ["a", "b"]
+    assert page["metadata"] == {"resourceVersion": "3", "continue": "next", "remainingItemCount": 1}
+
+
+async def test_a_table_has_columns_and_rows(client):
+    await client.call("POST", MAPS, config_map())
+    _, table = await client.call("GET", MAPS, Accept=f"{TABLE},application/json")
+    assert table["kind"] == "Table"
+    assert [column["name"] for column in table["columnDefinitions"]][:2] == ["Name", "Data"]
+    assert table["rows"][0]["cells"][:2] == ["a", 1]
+    assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+
+
+async def test_metadata_alone(client):
+    await client.call("POST", MAPS, config_map())
+    _, one = await client.call(
+        "GET", f"{MAPS}/a", Accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    )
+    assert one["kind"] == "PartialObjectMetadata"
+    assert "data" not in one
+
+
+async def test_an_answer_in_yaml(client):
+    await client.call("POST", MAPS, config_map())
+    async with client.session.get(f"{MAPS}/a", headers={"Accept": "application/yaml"}) as response:
+        assert response.content_type == "application/yaml"
+        assert "data:\n  k: v\n" in await response.text()
+
+
+async def test_protobuf_alone_is_not_acceptable(client):
+    code, answer = await client.call("GET", MAPS, Accept="application/vnd.kubernetes.protobuf")
+    assert (code, answer["reason"]) == (406, "NotAcceptable")
+
+
+async def test_an_old_version_answers_in_its_own_words_and_with_a_warning(client):
+    path = "/apis/apps/v1beta1/namespaces/n/statefulsets"
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    body = {
+        "apiVersion": "apps/v1beta1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "x"},
+        "spec": {"template": template},
+    }
+    async with client.session.post(path, json=body) as response:
+        created = await response.json()
+        assert response.headers["Warning"].startswith('299 - "apps/v1beta1 StatefulSet is deprecated in v1.8+')
+    assert created["apiVersion"] == "apps/v1beta1"
+    assert created["spec"]["selector"] == {"matchLabels": {"app": "x"}}
+    _, current = await client.call("GET", "/apis/apps/v1/namespaces/n/statefulsets/x")
+    assert current["apiVersion"] == "apps/v1"
+    assert current["spec"]["updateStrategy"]["type"] == "OnDelete"
+
+
+async def test_delete_tells_what_is_gone(client):
+    _, created = await client.call("POST", MAPS, config_map())
+    code, outcome = await client.call("DELETE", f"{MAPS}/a")
+    uid = created["metadata"]["uid"]
+    assert (code, outcome["status"], outcome["details"]) == (
+        200,
+        "Success",
+        {"name": "a", "kind": "configmaps", "uid": uid},
+    )
+
+
+async def test_delete_reads_options_from_body_or_query(client, fleet):
+    await client.call("POST", MAPS, config_map())
+    body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground", "dryRun": ["All"]}
+    await client.call("DELETE", f"{MAPS}/a", body)
+    assert fleet.calls[-1][1]["options"].propagation_policy == "Foreground"
+    await client.call("DELETE", f"{MAPS}/a?gracePeriodSeconds=0&propagationPolicy=Orphan")
+    options = fleet.calls[-1][1]["options"]
+    assert (options.grace_period_seconds, options.propagation_policy) == (0, "Orphan")
+
+
+async def test_delete_answers_with_the_object_that_stays(client, fleet):
+    body = config_map()
+    body["metadata"]["finalizers"] = ["x/y"]
+    await client.call("POST", MAPS, body)
+    code, answer = await client.call("DELETE", f"{MAPS}/a")
+    assert (code, answer["kind"]) == (200, "ConfigMap")
+
+
+async def test_a_collection_is_deleted_by_selector(client):
+    for name, app in (("a", "x"), ("b", "y"), ("c", "x")):
+        body = config_map(name)
+        body["metadata"]["labels"] = {"app": app}
+        await client.call("POST", MAPS, body)
+    code, gone = await client.call("DELETE", f"{MAPS}?labelSelector=app=x")
+    assert (code, [item["metadata"]["name"] for item in gone["items"]]) == (200, ["a", "c"])
+    _, left = await client.call("GET", MAPS)
+    assert [item["metadata"]["name"] for item in left["items"]] == ["b"]
+
+
+async def test_a_body_over_the_limit(client):
+    code, answer = await client.call("POST", MAPS, io.BytesIO(b" " * (3 * 1024 * 1024 + 1)))
+    assert (code, answer["reason"]) == (413, "RequestEntityTooLarge")
+
+
+async def test_a_body_of_an_unknown_type(client):
+    code, answer = await client.call("POST", MAPS, "x", "text/plain")
+    assert (code, answer["reason"]) == (415, "UnsupportedMediaType")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", MAPS, "GET, POST, DELETE"),
+        ("POST", f"{MAPS}/a", "GET, PUT, PATCH, DELETE"),
+        ("POST", "/api/v1/configmaps", "GET"),
+        ("DELETE", "/api/v1/namespaces", "GET, POST"),
+        ("GET", "/api/v1/namespaces/n/pods/p/eviction", "POST"),
+    ],
+)
+async def test_a_method_that_the_path_has_not(client, method, path, allow):
+    async with client.session.request(method, path) as response:
+        assert (response.status, response.headers["Allow"]) == (405, allow)
+        assert (await response.json())["reason"] == "MethodNotAllowed"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/apis/apps/v1/namespaces/n/deployments", "/api/v1/namespaces/n/nodes"]
+)
+async def test_a_path_that_names_nothing(client, path):
+    async with client.session.get(path) as response:
+        assert (response.status, await response.text()) == (404, "404 page not found\n")
+
+
+async def test_eviction_and_binding(client, fleet):
+    pod = "/api/v1/namespaces/n/pods/p"
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": "p"},
+        "deleteOptions": {"gracePeriodSeconds": 3},
+    }
+    code, answer = await client.call("POST", f"{pod}/eviction", eviction)
+    assert (code, answer["status"]) == (201, "Success")
+    assert fleet.calls[-1][1]["options"].grace_period_seconds == 3
+    binding = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": "p"},
+        "target": {"kind": "Node", "name": "a"},
+    }
+    code, answer = await client.call("POST", f"{pod}/binding", binding)
+    assert (code, fleet.calls[-1][1]["node"]) == (201, "a")
+
+
+async def test_only_health_is_open_to_everybody(fleet):
+    async with serve(fleet, Authenticator(StaticTokens({"t": ADMIN}))) as client:
+        for path in ("/healthz", "/livez", "/readyz"):
+            async with client.session.get(path) as response:
+                assert (response.status, await response.text()) == (200, "ok")
+        for path in ("/version", "/api", MAPS, "/nothing"):
+            code, answer = await client.call("GET", path)
+            assert (code, answer["reason"]) == (401, "Unauthorized")
+        assert (await client.call("GET", MAPS, Authorization="Bearer t"))[0] == 200
+
+
+async def test_reviews(client):
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    body = {**review, "spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+    code, answer = await client.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
+    assert (code, answer["status"]["allowed"], answer["kind"]) == (201, True, "SelfSubjectAccessReview")
+    code, answer = await client.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    assert (code, answer["status"]["userInfo"]["username"]) == (201, "admin")
+
+
+async def test_discovery_and_version(client):
+    _, version = await client.call("GET", "/version")
+    assert version["gitVersion"].startswith("v1.37")
+    _, groups = await client.call("GET", "/apis")
+    assert groups["kind"] == "APIGroupList"
+    accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+    async with client.session.get("/apis", headers={"Accept": accept}) as response:
+        assert response.headers["Content-Type"] == accept.split(",")[0]
+        assert (await response.json())["kind"] == "APIGroupDiscoveryList"
+    _, resources = await client.call("GET", "/apis/apps/v1")
+    assert "statefulsets/scale" in [resource["name"] for resource in resources["resources"]]
+
+
+async def test_requests_are_counted(client):
+    await client.call("GET", f"{MAPS}/none")
+    async with client.session.get("/metrics") as response:
+        text = await response.text()
+    sample = 'apiserver_request_total{code="404",group="",resource="configmaps",scope="resource",subresource="",verb="GET",version="v1"}'
+    assert f"{sample} 1.0" in text
+
+
+async def test_an_answer_is_encoded_once_for_each_change(client, fleet, monkeypatch):
+    from statefleet.gateway import encoding
+
+    encoded = []
+    real = encoding.encode
+    monkeypatch.setattr(encoding, "encode", lambda *given: encoded.append(given) or real(*given))
+    await client.call("POST", MAPS, config_map())
+    first = await client.call("GET", f"{MAPS}/a")
+    assert await client.call("GET", f"{MAPS}/a") == first
+    await client.call("GET", MAPS)
+    assert len(encoded) == 1
+
+
+async def test_a_pod_is_read_as_it_was_written(client):
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i", "resources": {}}]}}
+    await client.call("POST", "/api/v1/namespaces/n/pods", json.dumps(pod))
+    _, read = await client.call("GET", "/api/v1/namespaces/n/pods/p")
+    assert read["kind"] == Pod.DESCRIPTOR.name
+    assert read["spec"]["containers"] == pod["spec"]["containers"]
