@@ -1,0 +1,217 @@
+"""The typed client: what a program, a worker or the gateway does with a fleet, object by object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from google.protobuf.message import Message
+
+from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
+from statefleet.api.autoscaling.v1.scale_pb2 import Scale
+from statefleet.api.core.v1.node_pb2 import Node
+from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
+from statefleet.api.nodes.v1.node_registry_pb2 import (
+    CordonRequest,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    RegisterRequest,
+    RegisterResponse,
+)
+from statefleet.api.object.v1.verbs_pb2 import (
+    ClaimShardRequest,
+    ClaimShardResponse,
+    DeleteResponse,
+    Fence,
+)
+from statefleet.api.revisions.v1.revision_history_pb2 import (
+    ListRevisionsRequest,
+    Owner,
+    RecordRequest,
+    RecordResponse,
+    RollBackRequest,
+    RollBackResponse,
+)
+from statefleet.api.workloads.v1.workload_store_pb2 import (
+    BindRequest,
+    EvictRequest,
+    FinalizeNamespaceRequest,
+    GetScaleRequest,
+    UpdateScaleRequest,
+)
+from statefleet.client.verbs import TIMEOUT_SECONDS, Channels, Listing, Verbs, Written, key_of
+from statefleet.objects.kinds import NODE, NODES, POD, REVISIONS, WORKLOADS, Kind, kind_of
+
+__all__ = ["TIMEOUT_SECONDS", "Channels", "Fleet", "Listing", "Written"]
+
+
+class Fleet(Verbs):
+    """A fleet's services. Objects are those of `statefleet.objects.kinds`; errors those of `statefleet.errors`.
+
+    Every call takes a `timeout` in seconds. A write that no replica could answer is repeated under one request
+    identifier, and so takes effect once. `fence` is a worker's claim, and users have none.
+    """
+
+    # What only the workload store does.
+
+    async def bind(
+        self,
+        name: str,
+        namespace: str,
+        node: str,
+        *,
+        uid: str = "",
+        observed_version: str = "",
+        any_node: bool = False,
+        fence: Fence | None = None,
+        dry_run: bool = False,
+        field_manager: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Written[Pod]:
+        """Give a pending pod its node; checks as in BindRequest."""
+        request = BindRequest(
+            namespace=namespace,
+            name=name,
+            uid=uid,
+            node=node,
+            observed_version=observed_version,
+            any_node=any_node,
+            options=self._options(fence, dry_run, field_manager, request_id),
+        )
+        return await self._written(POD, "Bind", request, timeout)
+
+    async def evict(
+        self,
+        name: str,
+        namespace: str,
+        *,
+        options: DeleteOptions | None = None,
+        fence: Fence | None = None,
+        dry_run: bool = False,
+        field_manager: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> None:
+        """Delete a pod where the disruption budgets that select it allow it; TooManyRequests where one does not."""
+        dry_run = dry_run or (options is not None and bool(options.dry_run))
+        request = EvictRequest(
+            namespace=namespace,
+            name=name,
+            delete_options=options,
+            options=self._options(fence, dry_run, field_manager, request_id),
+        )
+        await self._call(WORKLOADS, "Evict", request, timeout)
+
+    async def get_scale(self, kind: Kind[Any], name: str, namespace: str, *, timeout: float | None = None) -> Scale:
+        """Return how many replicas a set has and should have."""
+        response = await self._call(
+            WORKLOADS, "GetScale", GetScaleRequest(key=key_of(kind, name, namespace)), timeout
+        )
+        return cast("Scale", response.scale)
+
+    async def update_scale(
+        self,
+        kind: Kind[Any],
+        name: str,
+        namespace: str,
+        scale: Scale,
+        *,
+        fence: Fence | None = None,
+        dry_run: bool = False,
+        field_manager: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Scale:
+        """Set how many replicas a set should have."""
+        request = UpdateScaleRequest(
+            key=key_of(kind, name, namespace),
+            scale=scale,
+            options=self._options(fence, dry_run, field_manager, request_id),
+        )
+        return cast("Scale", (await self._call(WORKLOADS, "UpdateScale", request, timeout)).scale)
+
+    async def finalize_namespace(
+        self,
+        name: str,
+        uid: str,
+        *,
+        fence: Fence | None = None,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> DeleteResponse:
+        """Take the last finalizer off an empty namespace, which removes it."""
+        options = self._options(fence, False, "", request_id)
+        request = FinalizeNamespaceRequest(name=name, uid=uid, options=options)
+        return cast("DeleteResponse", await self._call(WORKLOADS, "FinalizeNamespace", request, timeout))
+
+    async def claim_shard(
+        self, service: int, shard: str, holder: str, *, timeout: float | None = None
+    ) -> ClaimShardResponse:
+        """Claim a shard of a service's for a worker, so that older claims' writes are refused."""
+        request = ClaimShardRequest(shard=shard, holder=holder)
+        return cast("ClaimShardResponse", await self._call(service, "ClaimShard", request, timeout))
+
+    # What only the revision history does.
+
+    async def record_revision(
+        self, owner: Message, *, fence: Fence | None = None, request_id: str = "", timeout: float | None = None
+    ) -> RecordResponse:
+        """Make the revision that equals a set's template its newest, or add it."""
+        options = self._options(fence, False, "", request_id)
+        request = RecordRequest(set=kind_of(owner).wrap(owner), options=options)
+        return cast("RecordResponse", await self._call(REVISIONS, "Record", request, timeout))
+
+    async def list_revisions(
+        self, kind: Kind[Any], name: str, namespace: str, *, uid: str = "", timeout: float | None = None
+    ) -> Sequence[ControllerRevision]:
+        """Return a set's revisions, oldest first."""
+        request = ListRevisionsRequest(owner=Owner(kind=kind.name, namespace=namespace, name=name, uid=uid))
+        response = await self._call(REVISIONS, "ListRevisions", request, timeout)
+        return cast("Sequence[ControllerRevision]", response.revisions)
+
+    async def roll_back(
+        self,
+        kind: Kind[Any],
+        name: str,
+        namespace: str,
+        *,
+        uid: str = "",
+        to_revision: int = 0,
+        timeout: float | None = None,
+    ) -> RollBackResponse:
+        """Return the template of an earlier revision, to be written into the set; 0: the one before the newest."""
+        owner = Owner(kind=kind.name, namespace=namespace, name=name, uid=uid)
+        request = RollBackRequest(owner=owner, to_revision=to_revision)
+        return cast("RollBackResponse", await self._call(REVISIONS, "RollBack", request, timeout))
+
+    # What only the node registry does.
+
+    async def register(self, nodes: Iterable[Node], *, timeout: float | None = None) -> RegisterResponse:
+        """Enter an agent's nodes and open its session, which fences the agent that had them before."""
+        request = RegisterRequest(nodes=nodes)
+        return cast("RegisterResponse", await self._call(NODES, "Register", request, timeout))
+
+    async def heartbeat(
+        self, nodes: Iterable[str], session: int, *, timeout: float | None = None
+    ) -> HeartbeatResponse:
+        """Say that an agent's nodes are alive."""
+        request = HeartbeatRequest(nodes=nodes, session=session)
+        return cast("HeartbeatResponse", await self._call(NODES, "Heartbeat", request, timeout))
+
+    async def cordon(
+        self,
+        name: str,
+        *,
+        unschedulable: bool = True,
+        fence: Fence | None = None,
+        dry_run: bool = False,
+        field_manager: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Written[Node]:
+        """Set whether pods may be scheduled to a node."""
+        options = self._options(fence, dry_run, field_manager, request_id)
+        request = CordonRequest(name=name, unschedulable=unschedulable, options=options)
+        return await self._written(NODE, "Cordon", request, timeout)
