@@ -21,7 +21,7 @@ _READ_WRITE: Final = ("get", "patch", "update")
 _VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-class _Target(NamedTuple):
+class Target(NamedTuple):
     """What a subresource takes or answers with."""
 
     group: str
@@ -30,7 +30,7 @@ class _Target(NamedTuple):
     verbs: tuple[str, ...]
 
 
-class _Review(NamedTuple):
+class Review(NamedTuple):
     """A resource that is only ever created: a question that the answer comes back in."""
 
     group: str
@@ -40,14 +40,14 @@ class _Review(NamedTuple):
 
 
 _SUBRESOURCES: Final = {
-    "scale": _Target("autoscaling", "v1", "Scale", _READ_WRITE),
-    "binding": _Target("", "v1", "Binding", ("create",)),
-    "eviction": _Target("policy", "v1", "Eviction", ("create",)),
-    "token": _Target("authentication.k8s.io", "v1", "TokenRequest", ("create",)),
-    "log": _Target("", "v1", "Pod", ("get",)),
-    "exec": _Target("", "v1", "PodExecOptions", ("create", "get")),
-    "attach": _Target("", "v1", "PodAttachOptions", ("create", "get")),
-    "portforward": _Target("", "v1", "PodPortForwardOptions", ("create", "get")),
+    "scale": Target("autoscaling", "v1", "Scale", _READ_WRITE),
+    "binding": Target("", "v1", "Binding", ("create",)),
+    "eviction": Target("policy", "v1", "Eviction", ("create",)),
+    "token": Target("authentication.k8s.io", "v1", "TokenRequest", ("create",)),
+    "log": Target("", "v1", "Pod", ("get",)),
+    "exec": Target("", "v1", "PodExecOptions", ("create", "get")),
+    "attach": Target("", "v1", "PodAttachOptions", ("create", "get")),
+    "portforward": Target("", "v1", "PodPortForwardOptions", ("create", "get")),
 }
 """Subresources whose shape is not that of the kind itself."""
 
@@ -55,8 +55,9 @@ _OWN_VERBS: Final = {"status": _READ_WRITE, "finalize": ("update",)}
 """Verbs of the subresources that have the kind's own shape."""
 
 REVIEWS: Final = (
-    _Review("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"),
-    _Review("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+    Review("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"),
+    Review("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+    Review("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
 )
 """The questions a client may ask about itself."""
 
@@ -110,17 +111,32 @@ def aggregated(*, core: bool, version: str = AGGREGATED_VERSIONS[0]) -> Document
 
 
 @cache
-def _groups() -> dict[str, dict[str, list[ServedResource | _Review]]]:
+def group_versions() -> dict[str, tuple[str, str]]:
+    """Return group and version by their path, such as apis/apps/v1 or api/v1."""
+    return {
+        f"apis/{name}/{version}" if name else f"api/{version}": (name, version)
+        for name, versions in _groups().items()
+        for version in versions
+    }
+
+
+def served_in(group: str, version: str) -> tuple[ServedResource | Review, ...]:
+    """Return the resources of a group version, none where it is not served."""
+    return tuple(_groups().get(group, {}).get(version, ()))
+
+
+@cache
+def _groups() -> dict[str, dict[str, list[ServedResource | Review]]]:
     """Return what is served, by group and version. Current groups come first, and so do current versions.
 
     Clients that find a resource in two groups take the first: nobody is to meet an old version who did not ask for
     it.
     """
-    found: dict[str, dict[str, list[ServedResource | _Review]]] = {}
+    found: dict[str, dict[str, list[ServedResource | Review]]] = {}
     current = [resource for resource in served() if resource.is_current]
     old = [resource for resource in served() if not resource.is_current]
     old.sort(key=lambda resource: resource.version, reverse=True)
-    everything: list[ServedResource | _Review] = [*current, *REVIEWS, *old]
+    everything: list[ServedResource | Review] = [*current, *REVIEWS, *old]
     for resource in everything:
         found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
     return found
@@ -135,16 +151,16 @@ def _group_entry(name: str) -> Document:
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _verbs(resource: ServedResource) -> list[str]:
+def verbs(resource: ServedResource) -> list[str]:
     """Return a kind's verbs. Namespaces are deleted one by one: each has its content to lose."""
     return [verb for verb in _VERBS if resource.kind is not NAMESPACE or verb != "deletecollection"]
 
 
-def _targets(resource: ServedResource) -> list[tuple[str, _Target]]:
+def targets(resource: ServedResource) -> list[tuple[str, Target]]:
     """Return the subresources of a kind in name order, each with the shape it speaks."""
     found = []
     for name in sorted(resource.subresources):
-        own = _Target(resource.group, resource.version, resource.kind.name, _OWN_VERBS.get(name, ()))
+        own = Target(resource.group, resource.version, resource.kind.name, _OWN_VERBS.get(name, ()))
         found.append((name, _SUBRESOURCES.get(name, own)))
     return found
 
@@ -159,15 +175,15 @@ def _names(resource: ServedResource) -> Document:
     return names
 
 
-def _plain(resource: ServedResource | _Review) -> list[Document]:
+def _plain(resource: ServedResource | Review) -> list[Document]:
     """Return the entries of one resource in an APIResourceList."""
-    if isinstance(resource, _Review):
+    if isinstance(resource, Review):
         named = {"name": resource.plural, "singularName": resource.kind.lower(), "namespaced": False}
         return [{**named, "kind": resource.kind, "verbs": ["create"]}]
     kind = resource.kind
     main = {"name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.name}
-    entries: list[Document] = [{**main, "verbs": _verbs(resource), **_names(resource)}]
-    for name, target in _targets(resource):
+    entries: list[Document] = [{**main, "verbs": verbs(resource), **_names(resource)}]
+    for name, target in targets(resource):
         entry: Document = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced}
         if (target.group, target.version) != (resource.group, resource.version):
             entry |= {"group": target.group, "version": target.version}
@@ -187,9 +203,9 @@ def _response_kind(group: str, version: str, kind: str) -> Document:
     return {"group": group, "version": version, "kind": kind}
 
 
-def _aggregated(resource: ServedResource | _Review) -> Document:
+def _aggregated(resource: ServedResource | Review) -> Document:
     """Return one resource's entry in an aggregated document, its subresources nested."""
-    if isinstance(resource, _Review):
+    if isinstance(resource, Review):
         return {
             "resource": resource.plural,
             "responseKind": _response_kind(resource.group, resource.version, resource.kind),
@@ -202,7 +218,7 @@ def _aggregated(resource: ServedResource | _Review) -> Document:
         "responseKind": _response_kind(resource.group, resource.version, resource.kind.name),
         "scope": "Namespaced" if resource.kind.namespaced else "Cluster",
         "singularResource": resource.kind.singular,
-        "verbs": _verbs(resource),
+        "verbs": verbs(resource),
         **_names(resource),
     }
     subresources = [
@@ -211,7 +227,7 @@ def _aggregated(resource: ServedResource | _Review) -> Document:
             "responseKind": _response_kind(target.group, target.version, target.kind),
             "verbs": list(target.verbs),
         }
-        for name, target in _targets(resource)
+        for name, target in targets(resource)
     ]
     if subresources:
         entry["subresources"] = subresources

@@ -1,0 +1,177 @@
+"""Put schemas and operations together into OpenAPI documents, as bytes. Pure but for reading the descriptors."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from google.protobuf.descriptor import Descriptor
+
+from statefleet.api.authentication.v1.authentication_pb2 import SelfSubjectReview, TokenRequest
+from statefleet.api.authorization.v1.authorization_pb2 import SelfSubjectAccessReview, SelfSubjectRulesReview
+from statefleet.api.autoscaling.v1.scale_pb2 import Scale
+from statefleet.api.core.v1.pod_pb2 import Binding
+from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
+from statefleet.api.meta.v1.object_meta_pb2 import ListMeta
+from statefleet.api.meta.v1.status_pb2 import Status
+from statefleet.api.policy.v1.policy_pb2 import Eviction
+from statefleet.gateway import discovery, openapi
+from statefleet.gateway.discovery import Review
+from statefleet.gateway.openapi.comments import read_comments
+from statefleet.gateway.openapi.operations import Operation, Target, as_v2, as_v3, operations, path_parameter
+from statefleet.gateway.openapi.schemas import Schema, Schemas, schema_name
+from statefleet.gateway.versions import ServedResource
+
+_MESSAGES: Final[dict[str, Descriptor]] = {
+    message.DESCRIPTOR.name: message.DESCRIPTOR
+    for message in (
+        Binding,
+        Eviction,
+        Scale,
+        SelfSubjectAccessReview,
+        SelfSubjectReview,
+        SelfSubjectRulesReview,
+        TokenRequest,
+    )
+}
+"""What is sent or answered besides the kinds."""
+
+_PATCH: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
+_INFO: Final = {"title": "Statefleet", "version": importlib.metadata.version("statefleet")}
+
+
+@cache
+def _comments() -> dict[str, str]:
+    return read_comments(openapi.descriptors())
+
+
+def v3(group: str, version: str) -> bytes:
+    """Return the OpenAPI v3 document of a group version that is served."""
+    page = _Page(is_v3=True)
+    page.add(group, version)
+    return orjson.dumps(
+        {
+            "openapi": "3.0.0",
+            "info": _INFO,
+            "paths": dict(sorted(page.paths.items())),
+            "components": {"schemas": page.schemas.definitions()},
+        }
+    )
+
+
+def v2() -> bytes:
+    """Return the OpenAPI v2 document of everything that is served."""
+    page = _Page(is_v3=False)
+    for group, version in discovery.group_versions().values():
+        page.add(group, version)
+    return orjson.dumps(
+        {
+            "swagger": "2.0",
+            "info": _INFO,
+            "paths": dict(sorted(page.paths.items())),
+            "definitions": page.schemas.definitions(),
+        }
+    )
+
+
+def _identity(group: str, version: str, kind: str) -> dict[str, str]:
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _title(group: str, version: str) -> str:
+    """Return AppsV1 for apps/v1, CoreV1 for v1, as operation ids have it."""
+    return (group.partition(".")[0] or "core").capitalize() + version.capitalize()
+
+
+class _Page:
+    """One document that grows: paths, and the schemas that they need."""
+
+    def __init__(self, *, is_v3: bool) -> None:
+        self.paths: dict[str, dict[str, Any]] = {}
+        self.schemas = Schemas(_comments(), is_v3=is_v3)
+        self._is_v3 = is_v3
+
+    def add(self, group: str, version: str) -> None:
+        """Add everything of one group version."""
+        prefix = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        for resource in discovery.served_in(group, version):
+            if isinstance(resource, Review):
+                target = self._standing(resource.group, resource.version, resource.kind, "")
+                self._put(f"{prefix}/{resource.plural}", operations(("create",), target, on_items=False))
+            else:
+                self._add_resource(prefix, resource)
+
+    def _add_resource(self, prefix: str, resource: ServedResource) -> None:
+        kind, verbs = resource.kind, tuple(discovery.verbs(resource))
+        scope = "Namespaced" if kind.namespaced else ""
+        collection = (
+            f"{prefix}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{prefix}/{kind.plural}"
+        )
+        target = self._kind(resource, scope)
+        self._put(collection, operations(verbs, target, on_items=False))
+        self._put(f"{collection}/{{name}}", operations(verbs, target, on_items=True))
+        if kind.namespaced:
+            everywhere = self._kind(resource, "ForAllNamespaces")
+            self._put(f"{prefix}/{kind.plural}", operations(("list",), everywhere, on_items=False))
+        for name, spoken in discovery.targets(resource):
+            is_own = spoken.kind == kind.name
+            own = self._kind(resource, scope, name)
+            other = own if is_own else self._standing(spoken.group, spoken.version, spoken.kind, scope + kind.name)
+            url = f"{collection}/{{name}}/{name}"
+            self._put(url, operations(spoken.verbs, other, on_items=True))
+            self._put(url, operations(tuple({"create"} & set(spoken.verbs)), other, on_items=False))
+
+    def _put(self, url: str, found: Any) -> None:
+        listed: list[Operation] = list(found)
+        if not listed:
+            return
+        item = self.paths.setdefault(url, {})
+        write = as_v3 if self._is_v3 else as_v2
+        item.update({operation.method: write(operation) for operation in listed})
+        names = [name for name in ("namespace", "name") if f"{{{name}}}" in url]
+        item["parameters"] = [path_parameter(name, is_v3=self._is_v3) for name in names]
+
+    def _kind(self, resource: ServedResource, scope: str, subresource: str = "") -> Target:
+        """Return what operations on a kind are about; in an old version it has a schema of its own at the top."""
+        kind = resource.kind
+        current = schema_name(kind.message.DESCRIPTOR)
+        name = current
+        if not resource.is_current:
+            name = f"io.k8s.api.{resource.group.partition('.')[0]}.{resource.version}.{kind.name}"
+        body = self.schemas.add_object(
+            name, kind.message.DESCRIPTOR, [_identity(resource.group, resource.version, kind.name)]
+        )
+        list_kind = _identity(resource.group, resource.version, f"{kind.name}List")
+        listed = self.schemas.add_list(f"{name}List", body, ListMeta.DESCRIPTOR, list_kind)
+        identity = _identity(resource.group, resource.version, kind.name)
+        end = scope + kind.name + subresource.capitalize()
+        return self._target(identity, body, listed, end)
+
+    def _standing(self, group: str, version: str, kind: str, scope: str) -> Target:
+        """Return what operations on something that is never stored are about."""
+        descriptor, identity = _MESSAGES.get(kind), _identity(group, version, kind)
+        body: Schema = {"type": "object"}
+        if descriptor is not None:
+            body = self.schemas.add_object(schema_name(descriptor), descriptor, [identity])
+        return self._target(identity, body, body, scope + kind)
+
+    def _target(self, identity: dict[str, str], body: Schema, listed: Schema, end: str) -> Target:
+        title = _title(identity["group"], identity["version"])
+        return Target(
+            kind=identity,
+            body=body,
+            listed=listed,
+            options=self._named("DeleteOptions", DeleteOptions.DESCRIPTOR),
+            patch=self._patch(),
+            status=self._named("Status", Status.DESCRIPTOR),
+            name=title + end,
+            tag=f"{identity['group'].partition('.')[0] or 'core'}_{identity['version']}",
+        )
+
+    def _named(self, kind: str, descriptor: Descriptor) -> Schema:
+        return self.schemas.add_object(schema_name(descriptor), descriptor, [_identity("", "v1", kind)])
+
+    def _patch(self) -> Schema:
+        return self.schemas.add_opaque(_PATCH, "A change to an object, in the form that its content type says.")
