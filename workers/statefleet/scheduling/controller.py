@@ -111,8 +111,8 @@ class Scheduling(Controller):
         bound = await act.perform(
             WORKLOADS,
             lambda fence: act.fleet.bind(
-                meta.namespace,
                 meta.name,
+                meta.namespace,
                 node,
                 uid=meta.uid,
                 observed_version=str(observed),
