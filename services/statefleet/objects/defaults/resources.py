@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 
 from statefleet.api.core.v1.container_pb2 import ResourceRequirements
 from statefleet.api.meta.v1.primitives_pb2 import Quantity
+from statefleet.objects.quantity import canonical, milli
 
 
 def requests_from_limits(resources: ResourceRequirements) -> None:
@@ -26,6 +27,8 @@ def round_up(quantities: MutableMapping[str, Quantity]) -> None:
 
 
 def _thousandths(text: str) -> str:
-    from statefleet.objects import quantity  # noqa: PLC0415
-
-    return quantity.canonical(f"{quantity.milli(text)}m")
+    try:
+        return canonical(f"{milli(text)}m")
+    except ValueError:
+        # Whether it is a quantity at all is for validation to say.
+        return text
