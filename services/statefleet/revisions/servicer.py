@@ -1,0 +1,84 @@
+"""The revision history's gRPC service: the generic verbs, and the calls that are its alone."""
+
+# ruff: noqa: N802, ARG002 -- the names and the context are those of the generated servicer
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
+from statefleet.api.object.v1.verbs_pb2 import WriteOptions
+from statefleet.api.revisions.v1.revision_history_pb2 import (
+    ListRevisionsRequest,
+    ListRevisionsResponse,
+    Owner,
+    RecordRequest,
+    RecordResponse,
+    RollBackRequest,
+    RollBackResponse,
+)
+from statefleet.api.revisions.v1.revision_history_pb2_grpc import RevisionHistoryServicer
+from statefleet.errors import BadRequest, NotFound
+from statefleet.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, STATEFUL_SET
+from statefleet.revisions.recording import RevisionedSet, decide_record, owned_by
+from statefleet.store.verbs import Home, ObjectServicer
+
+
+class RevisionHistory(ObjectServicer, RevisionHistoryServicer):
+    """Serves the revisions of StatefulSets and DaemonSets."""
+
+    def __init__(self, homes: Iterable[Home]) -> None:
+        super().__init__(homes)
+        self._revisions = self.home(CONTROLLER_REVISION.name)
+        self.replica = self._revisions.replica
+
+    async def Record(self, request: RecordRequest, context: Any) -> RecordResponse:
+        """Find the revision that equals a set's template and make it the newest, or add it, in one decision."""
+        owner = _owner(request)
+        home = self._revisions
+        # Repeating it gives the same answer by itself, so the request's identifier is not needed.
+        options = WriteOptions()
+        options.CopyFrom(request.options)
+        options.ClearField("request_id")
+        written = await home.writer.write(options, lambda draft: decide_record(draft, home.strategy, owner))
+        decided = written.decided
+        assert decided is not None
+        changed = written.changed(CONTROLLER_REVISION.name, owner.metadata.namespace, decided.revision.metadata.name)
+        revision = decided.revision if changed is None else changed.last.message
+        return RecordResponse(revision=revision, collision_count=decided.collision_count)
+
+    async def ListRevisions(self, request: ListRevisionsRequest, context: Any) -> ListRevisionsResponse:
+        """List a set's revisions, oldest first."""
+        return ListRevisionsResponse(revisions=await self._by_number(request.owner))
+
+    async def RollBack(self, request: RollBackRequest, context: Any) -> RollBackResponse:
+        """Answer the template of an earlier revision, ready to be written into the set."""
+        revisions = await self._by_number(request.owner)
+        wanted = request.to_revision
+        if wanted:
+            found = next((revision for revision in revisions if revision.revision == wanted), None)
+            if found is None:
+                raise NotFound(f"unable to find specified revision {wanted} in history")
+        elif len(revisions) > 1:
+            found = revisions[-2]
+        else:
+            raise NotFound("no last revision to roll back to")
+        return RollBackResponse(revision=found, patch=found.data.raw)
+
+    async def _by_number(self, owner: Owner) -> list[ControllerRevision]:
+        if not owner.uid:
+            raise BadRequest("owner.uid: Required value")
+        await self.replica.read_barrier()
+        found = [entry.message for entry in owned_by(self.replica.state, owner.namespace, owner.uid)]
+        return sorted(found, key=lambda revision: (revision.revision, revision.metadata.name))
+
+
+def _owner(request: RecordRequest) -> RevisionedSet:
+    held = request.set.WhichOneof("kind")
+    if held not in (STATEFUL_SET.oneof, DAEMON_SET.oneof):
+        raise BadRequest("set: Invalid value: it is neither a StatefulSet nor a DaemonSet")
+    owner: RevisionedSet = getattr(request.set, held)
+    if not (owner.metadata.uid and owner.metadata.name and owner.metadata.namespace):
+        raise BadRequest("set: Invalid value: it has no name, namespace or uid: it is not a stored one")
+    return owner

@@ -1,0 +1,101 @@
+"""Decide what a new object becomes before it is proposed. Pure but for the identifiers that the draft hands out."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from statefleet.api.object.v1.verbs_pb2 import Slot
+from statefleet.errors import BadRequest
+from statefleet.objects.kinds import NAMESPACE, Kind
+from statefleet.objects.meta import is_deleting, to_time
+from statefleet.objects.validation import invalid
+from statefleet.store.draft import Draft
+from statefleet.store.entries import Key
+from statefleet.store.rejections import already_exists, conflict, namespace_missing, namespace_terminating
+from statefleet.store.state import State
+from statefleet.store.strategy import Strategy
+
+M = TypeVar("M", bound=Message)
+
+_SUFFIX_LENGTH = 5
+_GENERATED_BASE_LENGTH = 63 - _SUFFIX_LENGTH
+_NAME_ATTEMPTS = 8
+
+
+def decide_creation(draft: Draft, strategy: Strategy[Any], message: Any, slot: Slot | None = None) -> None:
+    """Complete a new object in place and put it into the draft.
+
+    Raises BadRequest, Invalid, AlreadyExists, Conflict where the slot is full, and what the kind's strategy raises.
+    """
+    kind = strategy.kind
+    _stamp(draft, kind, message)
+    if strategy.has_generation:
+        message.metadata.generation = 1
+    if strategy.has_status and not strategy.keeps_status_on_create:
+        message.ClearField("status")
+    strategy.prepare_create(message, draft)
+    strategy.default(message)
+    causes = strategy.validate_create(message)
+    if causes:
+        raise invalid(kind, message.metadata.name, causes)
+    strategy.allocate(message, None, draft)
+    _admit_slot(draft, kind, message.metadata.name, slot)
+    draft.create(kind, message, slot)
+
+
+def admit_namespace(draft: Draft, namespaces: State, kind: Kind[Any], message: Any) -> None:
+    """Refuse a new object whose namespace, in the state that holds those, is missing or being deleted.
+
+    Where that is the draft's own state, a deletion of the namespace at the same time refuses the create at apply.
+    """
+    namespace = message.metadata.namespace
+    if not kind.namespaced:
+        return
+    if not namespace:
+        raise BadRequest("an empty namespace may not be set during creation")
+    entry = namespaces.get(Key(NAMESPACE.name, "", namespace))
+    if entry is None:
+        raise namespace_missing(namespace)
+    if is_deleting(entry.message.metadata):
+        raise namespace_terminating(kind, message.metadata.name, namespace)
+    if namespaces is draft.state:
+        draft.check(namespace_mark(namespace))
+
+
+def namespace_mark(namespace: str) -> str:
+    """Return the mark that the deletion of a namespace sets."""
+    return f"namespace/{namespace}"
+
+
+def _stamp(draft: Draft, kind: Kind[Any], message: Any) -> None:
+    meta = message.metadata
+    if meta.resource_version:
+        raise BadRequest("resourceVersion should not be set on objects to be created")
+    for field in ("deletion_timestamp", "deletion_grace_period_seconds", "self_link", "managed_fields", "generation"):
+        meta.ClearField(field)
+    meta.uid = draft.rand.uuid()
+    meta.creation_timestamp.CopyFrom(to_time(draft.now))
+    _name(draft, kind, meta)
+
+
+def _name(draft: Draft, kind: Kind[Any], meta: Any) -> None:
+    """Give the object a free name. One without name and generateName is left to validation."""
+    if meta.name:
+        if draft.state.get(Key(kind.name, meta.namespace, meta.name)) is not None:
+            raise already_exists(kind, meta.name)
+        return
+    if not meta.generate_name:
+        return
+    base = meta.generate_name[:_GENERATED_BASE_LENGTH]
+    for _ in range(_NAME_ATTEMPTS):
+        meta.name = base + draft.rand.suffix(_SUFFIX_LENGTH)
+        if draft.state.get(Key(kind.name, meta.namespace, meta.name)) is None:
+            return
+    raise already_exists(kind, meta.name, generated=True)
+
+
+def _admit_slot(draft: Draft, kind: Kind[Any], name: str, slot: Slot | None) -> None:
+    if slot is not None and draft.state.slots.get(slot.name, 0) >= slot.limit:
+        raise conflict(kind, name, f'the slot "{slot.name}" is full')

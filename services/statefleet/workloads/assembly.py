@@ -1,0 +1,84 @@
+"""Put the workload store together from the doors that it is given, alike in one process and in many."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from statefleet.api.object.v1.verbs_pb2 import CreateRequest, WriteOptions
+from statefleet.errors import AlreadyExists, Expired, NotLeader, Unavailable
+from statefleet.objects.kinds import EVENT, NAMESPACE, POD, kind_of
+from statefleet.runtime.tasks import Tasks
+from statefleet.store.doors import StoreDoors, StoreLogs
+from statefleet.store.entries import Changed, Entry
+from statefleet.store.verbs import Home
+from statefleet.store.writing import Writer
+from statefleet.workloads.events import EventSettings, EventSweeper
+from statefleet.workloads.namespaces import first_objects
+from statefleet.workloads.servicer import WorkloadStore
+from statefleet.workloads.strategies import workload_strategies
+
+WORKLOADS_STORE = "workloads"
+EVENTS_STORE = "events"
+_PAUSE_SECONDS = 0.5
+
+
+@asynccontextmanager
+async def assemble_workload_store(
+    logs: StoreLogs, event_logs: StoreLogs, doors: StoreDoors, *, events: EventSettings | None = None
+) -> AsyncIterator[WorkloadStore]:
+    """Run a replica of the workload store, and of its events, as long as the context lasts.
+
+    Its leader makes the namespaces that every fleet has and sweeps old events. See `until_furnished`.
+    """
+    settings = events or EventSettings()
+    async with (
+        doors.open(WORKLOADS_STORE, logs, {POD.name: node_of}) as replica,
+        doors.open(EVENTS_STORE, event_logs) as event_replica,
+        Tasks(WORKLOADS_STORE) as tasks,
+    ):
+        writer = Writer(replica, doors.clock, doors.rand)
+        event_writer = Writer(event_replica, doors.clock, doors.rand, fenced=False)
+        store = WorkloadStore(
+            Home(strategy, event_writer if name == EVENT.name else writer, replica)
+            for name, strategy in workload_strategies(settings).items()
+        )
+        tasks.spawn(furnish(store, doors), "first objects")
+        tasks.spawn(EventSweeper(event_writer, doors.clock, settings).run(), "event sweep")
+        yield store
+
+
+def node_of(pod: Entry) -> str:
+    """Return the node that a stored pod is bound to; empty: none."""
+    node: str = pod.message.spec.node_name
+    return node
+
+
+async def furnish(store: WorkloadStore, doors: StoreDoors) -> None:
+    """Make what every fleet has from the start, once this replica leads; what is there stays as it is."""
+    for request_id, message in first_objects():
+        request = CreateRequest(object=kind_of(message).wrap(message), options=WriteOptions(request_id=request_id))
+        while True:
+            await store.replica.leading()
+            try:
+                await store.Create(request, None)
+            except (NotLeader, Unavailable):
+                await doors.clock.sleep(_PAUSE_SECONDS)
+            except (AlreadyExists, Expired):
+                break  # Expired: it was made not long ago and has been deleted since.
+            else:
+                break
+
+
+async def until_furnished(store: WorkloadStore) -> None:
+    """Return once this replica has the namespaces that every fleet has, whoever made them."""
+    names = {message.metadata.name for _, message in first_objects() if kind_of(message) is NAMESPACE}
+
+    def name_of(changed: Changed) -> str | None:
+        return changed.key.name if changed.after is not None else None
+
+    with store.replica.hub.subscribe([NAMESPACE.name], None, name_of) as watcher:
+        async for delivery in watcher:
+            names.difference_update(delivery.events)
+            if not names:
+                return

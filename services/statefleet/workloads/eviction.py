@@ -1,0 +1,111 @@
+"""Decide an eviction: the budgets that select the pod, and its deletion, in one transaction. Pure."""
+
+from __future__ import annotations
+
+from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
+from statefleet.api.workloads.v1.workload_store_pb2 import EvictRequest
+from statefleet.errors import Cause, Internal, Subject, TooManyRequests
+from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET
+from statefleet.objects.meta import is_deleting, to_time
+from statefleet.objects.pods import is_ready, is_terminal
+from statefleet.objects.selectors import LabelSelector
+from statefleet.store.deletion import decide_deletion
+from statefleet.store.draft import Draft
+from statefleet.store.entries import Entry, Key
+from statefleet.store.rejections import forbidden, not_found
+from statefleet.store.strategy import Strategy
+
+_UNCONFIRMED_LIMIT = 2000
+"""How many evicted pods a budget may wait to see go before it allows no more."""
+_RETRY_SECONDS = 10
+
+
+def decide_eviction(draft: Draft, strategy: Strategy[Pod], request: EvictRequest) -> tuple[Pod, bool]:
+    """Return the pod as it is left and whether it is gone, having put all changes into the draft.
+
+    A pod that does not run, or has ended, or is being deleted passes every budget. One that runs but is not ready
+    passes while its budget is met, or always where the budget says so. Else a disruption is taken from the budget.
+    Raises NotFound, Conflict, TooManyRequests where the budget is spent or not yet observed, Forbidden, and Internal
+    where several budgets select the pod.
+    """
+    stored = draft.state.get(Key(POD.name, request.namespace, request.name))
+    if stored is None:
+        raise not_found(POD, request.name)
+    pod = stored.message
+    if not (pod.status.phase == "Pending" or is_terminal(pod) or is_deleting(pod.metadata)):
+        budget = _budget_for(draft, pod)
+        if budget is not None and not _passes_unready(pod, budget.message):
+            _spend(draft, budget, pod.metadata.name)
+    return decide_deletion(draft, strategy, stored, request.delete_options, _disrupted(stored, draft.now))
+
+
+def _budget_for(draft: Draft, pod: Pod) -> Entry | None:
+    budgets = [
+        entry
+        for entry in draft.state.list(POD_DISRUPTION_BUDGET.name, pod.metadata.namespace)
+        if entry.message.spec.HasField("selector")
+        and LabelSelector.from_message(entry.message.spec.selector).matches(pod.metadata.labels)
+    ]
+    if len(budgets) > 1:
+        raise Internal(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
+    return budgets[0] if budgets else None
+
+
+def _passes_unready(pod: Pod, budget: PodDisruptionBudget) -> bool:
+    if is_ready(pod):
+        return False
+    if budget.spec.unhealthy_pod_eviction_policy == "AlwaysAllow":
+        return True
+    return budget.status.current_healthy >= budget.status.desired_healthy > 0
+
+
+def _spend(draft: Draft, stored: Entry, pod: str) -> None:
+    """Take one disruption from a budget."""
+    old: PodDisruptionBudget = stored.message
+    name, status = old.metadata.name, old.status
+    if status.observed_generation < old.metadata.generation:
+        raise _blocked(f"The disruption budget {name} is still being processed by the server.", _RETRY_SECONDS)
+    if status.disruptions_allowed < 0:
+        raise forbidden(POD_DISRUPTION_BUDGET, name, "pdb disruptions allowed is negative")
+    if len(status.disrupted_pods) > _UNCONFIRMED_LIMIT:
+        why = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
+        raise forbidden(POD_DISRUPTION_BUDGET, name, why)
+    if status.disruptions_allowed == 0:
+        needs, has = status.desired_healthy, status.current_healthy
+        raise _blocked(f"The disruption budget {name} needs {needs} healthy pods and has {has} currently")
+    budget: PodDisruptionBudget = stored.copy()
+    budget.status.disruptions_allowed -= 1
+    if budget.status.disruptions_allowed == 0:
+        _disallow(budget, draft.now)
+    budget.status.disrupted_pods[pod].CopyFrom(to_time(draft.now))
+    draft.replace(POD_DISRUPTION_BUDGET, budget, stored)
+
+
+def _blocked(why: str, retry_after_seconds: int = 0) -> TooManyRequests:
+    return TooManyRequests(
+        "Cannot evict pod as it would violate the pod's disruption budget.",
+        Subject(causes=(Cause("DisruptionBudget", why),), retry_after_seconds=retry_after_seconds),
+    )
+
+
+def _disallow(budget: PodDisruptionBudget, now: float) -> None:
+    for condition in budget.status.conditions:
+        if condition.type == "DisruptionAllowed" and condition.status != "False":
+            condition.status, condition.reason = "False", "InsufficientPods"
+            condition.last_transition_time.CopyFrom(to_time(now))
+            condition.observed_generation = budget.metadata.generation
+
+
+def _disrupted(stored: Entry, now: float) -> Pod:
+    """Return a copy of the pod with the condition that says that it was evicted."""
+    pod: Pod = stored.copy()
+    conditions = pod.status.conditions
+    condition = next((each for each in conditions if each.type == "DisruptionTarget"), None) or conditions.add()
+    if condition.status != "True":
+        condition.last_transition_time.CopyFrom(to_time(now))
+    condition.type, condition.status = "DisruptionTarget", "True"
+    condition.reason, condition.message = "EvictionByEvictionAPI", "Eviction API: evicting"
+    return pod

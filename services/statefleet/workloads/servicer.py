@@ -1,0 +1,105 @@
+"""The workload store's gRPC service: the generic verbs, and the calls that are its alone."""
+
+# ruff: noqa: N802, ARG002 -- the names and the context are those of the generated servicer
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
+from statefleet.api.object.v1.object_pb2 import ObjectKey
+from statefleet.api.object.v1.verbs_pb2 import DeleteResponse, GetRequest, WriteOptions, WriteResponse
+from statefleet.api.workloads.v1.workload_store_pb2 import (
+    BindRequest,
+    EvictRequest,
+    EvictResponse,
+    FinalizeNamespaceRequest,
+    GetScaleRequest,
+    ScaleResponse,
+    UpdateScaleRequest,
+)
+from statefleet.api.workloads.v1.workload_store_pb2_grpc import WorkloadStoreServicer
+from statefleet.objects.kinds import EVENT, NAMESPACE, POD, STATEFUL_SET
+from statefleet.store.draft import Draft
+from statefleet.store.reading import get
+from statefleet.store.verbs import Home, ObjectServicer, answer, answer_delete
+from statefleet.store.writing import Writer
+from statefleet.workloads.binding import decide_binding
+from statefleet.workloads.eviction import decide_eviction
+from statefleet.workloads.namespaces import NamespaceStrategy, decide_finalization
+from statefleet.workloads.scale import admit_scalable, decide_scale, scale_of
+
+_CONTENDED_ATTEMPTS = 20
+"""How often a write to what many write to at once, such as a budget's count, is decided."""
+_EVENTS_AT_ONCE = 500
+
+
+class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
+    """Serves what users declare and workers create for a workload."""
+
+    def __init__(self, homes: Iterable[Home]) -> None:
+        super().__init__(homes)
+        self.replica = self.home(POD.name).replica
+
+    async def Bind(self, request: BindRequest, context: Any) -> WriteResponse:
+        """Give a pending pod its node."""
+        home = self.home(POD.name)
+        written = await home.writer.write(request.options, lambda draft: decide_binding(draft, request))
+        return answer(home, ObjectMeta(namespace=request.namespace, name=request.name), written)
+
+    async def Evict(self, request: EvictRequest, context: Any) -> EvictResponse:
+        """Delete a pod if the disruption budgets that select it allow it."""
+        home = self.home(POD.name)
+        options = request.options
+        if request.delete_options.dry_run:
+            options = WriteOptions(dry_run=True)
+        await home.writer.write(
+            options,
+            lambda draft: decide_eviction(draft, home.strategy, request),
+            attempts=_CONTENDED_ATTEMPTS,
+        )
+        return EvictResponse()
+
+    async def GetScale(self, request: GetScaleRequest, context: Any) -> ScaleResponse:
+        """Read how many replicas a set has and should have."""
+        admit_scalable(request.key)
+        found = await get(self.replica, STATEFUL_SET, GetRequest(key=request.key))
+        return ScaleResponse(scale=scale_of(found.object.stateful_set))
+
+    async def UpdateScale(self, request: UpdateScaleRequest, context: Any) -> ScaleResponse:
+        """Set how many replicas a set should have."""
+        admit_scalable(request.key)
+        home = self.home(STATEFUL_SET.name)
+        written = await home.writer.write(
+            request.options, lambda draft: decide_scale(draft, home.strategy, request.key, request.scale)
+        )
+        asked = ObjectMeta(namespace=request.key.namespace, name=request.key.name)
+        return ScaleResponse(scale=scale_of(answer(home, asked, written).object.stateful_set))
+
+    async def FinalizeNamespace(self, request: FinalizeNamespaceRequest, context: Any) -> DeleteResponse:
+        """Take the last finalizer off a namespace that is empty, which removes it; its events go first."""
+        home = self.home(NAMESPACE.name)
+        strategy = cast("NamespaceStrategy", home.strategy)
+
+        def decide(draft: Draft) -> tuple[Any, bool]:
+            namespace = decide_finalization(draft, strategy, request.name, request.uid)
+            return namespace, not namespace.metadata.finalizers
+
+        written = await home.writer.write(request.options, decide)
+        if not request.options.dry_run:
+            await _drop_events(self.home(EVENT.name).writer, request.name)
+        return answer_delete(home, ObjectKey(kind=NAMESPACE.name, name=request.name), written)
+
+
+async def _drop_events(writer: Writer, namespace: str) -> None:
+    """Delete the events of a namespace."""
+
+    def decide(draft: Draft) -> int:
+        events = draft.state.list(EVENT.name, namespace)[:_EVENTS_AT_ONCE]
+        for entry in events:
+            draft.remove(entry)
+        return len(events)
+
+    while (await writer.write(WriteOptions(), decide)).decided == _EVENTS_AT_ONCE:
+        pass
