@@ -47,6 +47,8 @@ LAST_APPLIED_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configurati
 SELECTED_NODE_ANNOTATION: Final = "volume.kubernetes.io/selected-node"
 DEFAULT_CLASS_ANNOTATION: Final = "storageclass.kubernetes.io/is-default-class"
 INITIAL_EVENTS_END_ANNOTATION: Final = "k8s.io/initial-events-end"
+LOCAL_PROVISIONER: Final = "statefleet.io/local"
+"""On storage classes: their volumes are directories of the node that uses them."""
 FOREGROUND_FINALIZER: Final = "foregroundDeletion"
 ORPHAN_FINALIZER: Final = "orphan"
 PVC_PROTECTION_FINALIZER: Final = "kubernetes.io/pvc-protection"

@@ -7,8 +7,9 @@ from __future__ import annotations
 from statefleet.api.core.v1.namespace_pb2 import Namespace
 from statefleet.api.core.v1.service_account_pb2 import ServiceAccount
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
+from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.objects.kinds import KINDS, NAMESPACE, WORKLOADS, kind_of
-from statefleet.objects.meta import is_deleting
+from statefleet.objects.meta import DEFAULT_CLASS_ANNOTATION, LOCAL_PROVISIONER, is_deleting
 from statefleet.store.creation import namespace_mark
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
@@ -71,9 +72,15 @@ def decide_finalization(draft: Draft, strategy: NamespaceStrategy, name: str, ui
     return namespace
 
 
-def first_objects() -> list[tuple[str, Namespace | ServiceAccount]]:
+FirstObject = Namespace | ServiceAccount | StorageClass
+
+
+def first_objects() -> list[tuple[str, FirstObject]]:
     """Return what every fleet has from the start, each with the identifier of the request that makes it."""
     namespaces = [Namespace(metadata=ObjectMeta(name=name)) for name in sorted(_KEPT)]
     account = ServiceAccount(metadata=ObjectMeta(namespace="default", name="default"))
-    objects: list[Namespace | ServiceAccount] = [*namespaces, account]
+    storage = StorageClass(provisioner=LOCAL_PROVISIONER, volume_binding_mode="WaitForFirstConsumer")
+    storage.metadata.name = "local"
+    storage.metadata.annotations[DEFAULT_CLASS_ANNOTATION] = "true"
+    objects: list[FirstObject] = [*namespaces, account, storage]
     return [(f"first/{kind_of(each).name}/{each.metadata.name}", each) for each in objects]

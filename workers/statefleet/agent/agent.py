@@ -68,9 +68,8 @@ class _Place:
 
     def give_back(self, uid: str) -> None:
         """Free what a pod held."""
-        for held in (self.ports, self.addresses):
-            for key in [key for key, holder in held.items() if holder == uid]:
-                del held[key]
+        self.ports = {port: holder for port, holder in self.ports.items() if holder != uid}
+        self.addresses = {address: holder for address, holder in self.addresses.items() if holder != uid}
 
 
 class Agent:

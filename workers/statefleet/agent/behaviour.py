@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 PREFIX = "simulation.statefleet.io/"
 """Before each annotation's name, such as simulation.statefleet.io/start-delay: "1.5"."""
@@ -39,7 +40,7 @@ class Behaviour:
 
     def for_pod(self, annotations: Mapping[str, str]) -> Behaviour:
         """Return the behaviour with a pod's annotations applied. Raises BehaviourError."""
-        changes = {}
+        changes: dict[str, Any] = {}
         for key, text in annotations.items():
             if key.startswith(PREFIX):
                 name = key.removeprefix(PREFIX).replace("-", "_")

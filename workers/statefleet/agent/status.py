@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from statefleet.agent.lifecycle import ContainerLife, PodMachine, Running, State, Terminated, Waiting
-from statefleet.api.core.v1.pod_pb2 import ContainerState, ContainerStatus, PodCondition, PodStatus
+from statefleet.api.core.v1.pod_pb2 import (
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStatus,
+    PodCondition,
+    PodStatus,
+)
 from statefleet.objects.times import to_time
 
 _OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
@@ -100,7 +106,7 @@ def _state(state: State) -> ContainerState:
                 result.waiting.message = message
             return result
         case Running(started):
-            return ContainerState(running={"started_at": to_time(started)})
+            return ContainerState(running=ContainerStateRunning(started_at=to_time(started)))
         case Terminated():
             result = ContainerState()
             result.terminated.exit_code = state.exit_code

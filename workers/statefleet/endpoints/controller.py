@@ -138,7 +138,7 @@ def _keys_of_slice(before: Any, after: Any) -> Iterable[Key]:
 
 
 def _same(wanted: Message, there: Message) -> bool:
-    return _bare(wanted) == _bare(there)
+    return bool(_bare(wanted) == _bare(there))
 
 
 def _bare(message: Any) -> Any:

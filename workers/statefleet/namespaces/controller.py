@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from statefleet.api.core.v1.namespace_pb2 import Namespace
 from statefleet.api.core.v1.service_account_pb2 import ServiceAccount
@@ -69,7 +70,7 @@ class Namespaces(Controller):
             listing = await act.fleet.list(kind, namespace)
             found += len(listing.items)
             going = [message for message in listing.items if not is_deleting(message.metadata)]
-            errors = await slow_start([lambda message=message: act.delete(message) for message in going])
+            errors = await slow_start([partial(act.delete, message) for message in going])
             for error in errors:
                 if not isinstance(error, NotFound):
                     raise error

@@ -11,6 +11,7 @@ from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.errors import AlreadyExists
 from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, STORAGE_CLASS
 from statefleet.objects.meta import (
+    LOCAL_PROVISIONER,
     PVC_PROTECTION_FINALIZER,
     SELECTED_NODE_ANNOTATION,
     has_finalizer,
@@ -23,7 +24,7 @@ from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
-from statefleet.volumes.matching import PROVISIONER, default_class, is_for, matching_volume, new_volume, reference_to
+from statefleet.volumes.matching import default_class, is_for, matching_volume, new_volume, reference_to
 
 BIND_COMPLETED_ANNOTATION = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER_ANNOTATION = "pv.kubernetes.io/bound-by-controller"
@@ -104,7 +105,7 @@ class Claims(Controller):
     async def _provision(
         self, claim: PersistentVolumeClaim, found: StorageClass | None, act: Executor
     ) -> PersistentVolume | None:
-        if found is None or found.provisioner != PROVISIONER:
+        if found is None or found.provisioner != LOCAL_PROVISIONER:
             text = f'storageclass.storage.k8s.io "{claim.spec.storage_class_name}" not found'
             waits = "waiting for a volume to be created by hand or by the provisioner of the class"
             self._recorder.normal(

@@ -11,8 +11,6 @@ from statefleet.objects.meta import DEFAULT_CLASS_ANNOTATION, HOSTNAME_LABEL, PV
 from statefleet.objects.quantity import value
 from statefleet.objects.selectors import LabelSelector
 
-PROVISIONER = "statefleet.io/local"
-"""The provisioner of the classes whose volumes are directories of a node."""
 PROVISIONED_BY_ANNOTATION = "pv.kubernetes.io/provisioned-by"
 VOLUMES_DIRECTORY = "/var/lib/statefleet/volumes"
 """Where a node keeps its volumes."""

@@ -8,12 +8,18 @@ from typing import Any
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume
 from statefleet.errors import NotFound
 from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM
-from statefleet.objects.meta import PV_PROTECTION_FINALIZER, has_finalizer, is_deleting, remove_finalizer
+from statefleet.objects.meta import (
+    LOCAL_PROVISIONER,
+    PV_PROTECTION_FINALIZER,
+    has_finalizer,
+    is_deleting,
+    remove_finalizer,
+)
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key
-from statefleet.volumes.matching import PROVISIONED_BY_ANNOTATION, PROVISIONER
+from statefleet.volumes.matching import PROVISIONED_BY_ANNOTATION
 
 
 class Volumes(Controller):
@@ -74,5 +80,5 @@ class Volumes(Controller):
 
 def _is_given_up(volume: PersistentVolume) -> bool:
     """Return whether a volume that has been released is to be removed, and by us."""
-    ours = volume.metadata.annotations.get(PROVISIONED_BY_ANNOTATION) == PROVISIONER
+    ours = volume.metadata.annotations.get(PROVISIONED_BY_ANNOTATION) == LOCAL_PROVISIONER
     return ours and volume.spec.persistent_volume_reclaim_policy == "Delete"

@@ -1,0 +1,149 @@
+"""The whole suite in one process, its parts joined by channels that never leave it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from statefleet.agent.agent import Agent
+from statefleet.agent.behaviour import Behaviour
+from statefleet.agent.nodes import NodeSize, simulated_nodes
+from statefleet.agent.simulated import SimulatedRuntime
+from statefleet.app.addresses import Address
+from statefleet.app.authority import ADMIN, Identities, component
+from statefleet.app.gateways import open_gateway
+from statefleet.app.release import VERSION
+from statefleet.app.services import SERVICES, WORKLOAD_STORE, open_service, register
+from statefleet.app.workers import build_worker
+from statefleet.client.fleet import Fleet
+from statefleet.coordination.local import LocalCoordination, hold_directory
+from statefleet.gateway import kubeconfig
+from statefleet.objects.kinds import NODE
+from statefleet.rpc.inprocess import InProcessServer
+from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.server import RpcServer
+from statefleet.runtime.clock import SystemClock
+from statefleet.runtime.metrics import Metrics
+from statefleet.runtime.rand import SystemRand
+from statefleet.runtime.tasks import Tasks
+from statefleet.store.doors import StoreDoors
+from statefleet.workloads.assembly import until_furnished
+
+NODES_READY_SECONDS = 60.0
+"""How long the nodes may take to register before the start counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSettings:
+    """What `statefleet up` is told."""
+
+    data_dir: Path
+    kubeconfig: Path
+    nodes: int = 3
+    size: NodeSize = field(default_factory=NodeSize)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    listen: Address = field(default_factory=lambda: Address("127.0.0.1", 6443))
+    grpc_listen: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A suite that runs."""
+
+    fleet: Fleet
+    url: str
+    """Where the Kubernetes API is."""
+    grpc_port: int
+    """Where the gRPC services are; 0: nowhere."""
+    kubeconfig: Path
+    failed: asyncio.Future[str]
+    """Done when a part has failed that the suite cannot do without, with what it was."""
+
+
+@asynccontextmanager
+async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
+    """Run the suite as long as the context lasts. It continues what its data directory holds.
+
+    Raises Unavailable where another process holds the directory, OSError where an address cannot be had.
+    """
+    clock, rand, metrics = SystemClock(), SystemRand(), Metrics(process=True)
+    interceptor = CallInterceptor(clock=clock, rand=rand, metrics=metrics)
+    failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def note_failure(task: str, error: BaseException) -> None:
+        if not failed.done():
+            failed.set_result(f"{task}: {error}")
+
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_directory(settings.data_dir))
+        identities = Identities(settings.data_dir / "certificates", clock)
+        doors = StoreDoors(LocalCoordination(), clock, rand)
+        servicers = {
+            name: await stack.enter_async_context(open_service(name, settings.data_dir, doors)) for name in SERVICES
+        }
+        servers = await _serve_in_process(stack, servicers, interceptor)
+        await until_furnished(servicers[WORKLOAD_STORE])
+
+        def fleet_as(name: str) -> Fleet:
+            channels = {
+                SERVICES[service]: server.channel(component(name), interceptors=client_interceptors())
+                for service, server in servers.items()
+            }
+            return Fleet(channels, field_manager=name, clock=clock, rand=rand)
+
+        grpc_port = 0
+        if settings.grpc_listen is not None:
+            tls = identities.server("grpc", settings.grpc_listen.names)
+            server = RpcServer(str(settings.grpc_listen), tls=tls, interceptors=[interceptor])
+            grpc_port = await _serve_on_socket(stack, servicers, server)
+        tasks = await stack.enter_async_context(Tasks("statefleet", note_failure))
+        worker = build_worker(fleet_as("worker"), clock, f"embedded-{rand.suffix(5)}")
+        tasks.spawn(worker.run(), "worker")
+        runtime = SimulatedRuntime(settings.behaviour)
+        nodes = list(simulated_nodes(settings.nodes, settings.size, runtime=runtime.name, version=f"v{VERSION}"))
+        if nodes:
+            tasks.spawn(Agent(fleet_as("agent"), nodes, runtime, clock).run(), "agent")
+        gateway = await stack.enter_async_context(
+            open_gateway(fleet_as("gateway"), settings.listen, identities, metrics)
+        )
+        user = identities.user(ADMIN)
+        credentials = kubeconfig.Credentials(identities.authority, user.certificate, user.key)
+        kubeconfig.write(settings.kubeconfig, kubeconfig.document(gateway.url, credentials))
+        fleet = fleet_as("statefleet")
+        await _until_registered(fleet, settings.nodes)
+        yield Embedded(fleet, gateway.url, grpc_port, settings.kubeconfig, failed)
+
+
+async def _serve_in_process(
+    stack: AsyncExitStack, servicers: Mapping[str, object], interceptor: CallInterceptor
+) -> dict[str, InProcessServer]:
+    servers = {}
+    for name, servicer in servicers.items():
+        server = InProcessServer([interceptor], name=name)
+        register(name, servicer, server)
+        await server.start()
+        stack.push_async_callback(server.stop, None)
+        servers[name] = server
+    return servers
+
+
+async def _serve_on_socket(stack: AsyncExitStack, servicers: Mapping[str, object], server: RpcServer) -> int:
+    for name, servicer in servicers.items():
+        register(name, servicer, server)
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return server.port
+
+
+async def _until_registered(fleet: Fleet, count: int) -> None:
+    if not count:
+        return
+    names: set[str] = set()
+    async with asyncio.timeout(NODES_READY_SECONDS):
+        async for response in fleet.watch([NODE], send_initial_events=True):
+            names.update(event.object.node.metadata.name for event in response.events if event.HasField("object"))
+            if len(names - {""}) >= count:
+                return

@@ -1,0 +1,36 @@
+"""Put a worker process together: every controller over one cache."""
+
+from __future__ import annotations
+
+from statefleet.client.fleet import Fleet
+from statefleet.disruption.controller import Disruption
+from statefleet.endpoints.controller import EndpointsController
+from statefleet.garbage.controller import COLLECTED, GarbageCollection
+from statefleet.namespaces.controller import Namespaces
+from statefleet.node_lifecycle.controller import NodeLifecycle
+from statefleet.reconcile.cache import Cache
+from statefleet.reconcile.events import EventSink
+from statefleet.reconcile.loop import Worker
+from statefleet.runtime.clock import Clock
+from statefleet.scheduling.controller import Scheduling
+from statefleet.statefulset.controller import StatefulSetController
+from statefleet.volumes.claims import Claims
+from statefleet.volumes.volumes import Volumes
+
+
+def build_worker(fleet: Fleet, clock: Clock, holder: str) -> Worker:
+    """Return a worker that runs every controller. `holder` names it in its claims."""
+    cache = Cache(fleet, COLLECTED, clock)
+    events = EventSink(fleet, clock)
+    controllers = [
+        StatefulSetController(cache, events, clock),
+        Scheduling(cache, events.recorder("default-scheduler"), clock),
+        Claims(cache, events.recorder("persistentvolume-controller")),
+        Volumes(cache),
+        EndpointsController(cache, clock),
+        Disruption(cache, events.recorder("controllermanager"), clock),
+        GarbageCollection(cache),
+        NodeLifecycle(cache, events.recorder("node-controller"), clock),
+        Namespaces(cache),
+    ]
+    return Worker(fleet, cache, controllers, events=events, clock=clock, holder=holder)
