@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, Final
+
+import orjson
 
 from statefleet.errors import BadRequest, TooLarge
 from statefleet.objects.patch.refusals import unprocessable
@@ -26,13 +27,18 @@ def json_patch(document: Any, operations: Any) -> Any:
     BadRequest where the patch is no list of objects, TooLarge beyond 10,000 operations, Invalid where one does not
     apply.
     """
-    changed = deepcopy(document)
+    changed = _duplicate(document)
     for operation in _checked(operations):
         apply = _OPERATIONS.get(operation.get("op", ""))
         if apply is None:
             raise unprocessable()
         changed = apply(changed, operation)
     return changed
+
+
+def _duplicate(value: Any) -> Any:
+    """Return a deep copy of a JSON value; by way of its text that is many times faster than copy.deepcopy."""
+    return orjson.loads(orjson.dumps(value))
 
 
 def _checked(operations: Any) -> list[Operation]:
@@ -49,7 +55,7 @@ def _checked(operations: Any) -> list[Operation]:
 
 
 def _not_a(wanted: str, value: Any) -> BadRequest:
-    found = next((name for types, name in _JSON_TYPES if isinstance(value, types)), "null")  # type: ignore[arg-type]
+    found = next((name for types, name in _JSON_TYPES if isinstance(value, types)), "null")
     return BadRequest(f"json: cannot unmarshal {found} into Go value of type {wanted}")
 
 
@@ -61,7 +67,7 @@ def _steps(operation: Operation, name: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
-def _index(items: list[Any], step: str, *, size: int) -> int:
+def _index(step: str, size: int) -> int:
     """Return the position that a step names among `size` ones."""
     if not _INDEX.fullmatch(step) or not -size <= int(step) < size:
         raise unprocessable()
@@ -72,7 +78,7 @@ def _child(container: Any, step: str) -> Any:
     if isinstance(container, dict) and step in container:
         return container[step]
     if isinstance(container, list):
-        return container[_index(container, step, size=len(container))]
+        return container[_index(step, len(container))]
     raise unprocessable()
 
 
@@ -91,7 +97,7 @@ def _put(document: Any, steps: list[str], value: Any) -> Any:
         container[last] = value
     elif isinstance(container, list):
         at_end = last == "-"
-        container.insert(len(container) if at_end else _index(container, last, size=len(container) + 1), value)
+        container.insert(len(container) if at_end else _index(last, len(container) + 1), value)
     else:
         raise unprocessable()
     return document
@@ -104,14 +110,14 @@ def _take(document: Any, steps: list[str]) -> Any:
     container, last = _value_at(document, steps[:-1]), steps[-1]
     value = _child(container, last)
     if isinstance(container, list):
-        del container[_index(container, last, size=len(container))]
+        del container[_index(last, len(container))]
     else:
         del container[last]
     return value
 
 
 def _add(document: Any, operation: Operation) -> Any:
-    return _put(document, _steps(operation, "path"), deepcopy(operation.get("value")))
+    return _put(document, _steps(operation, "path"), _duplicate(operation.get("value")))
 
 
 def _remove(document: Any, operation: Operation) -> Any:
@@ -123,7 +129,7 @@ def _replace(document: Any, operation: Operation) -> Any:
     steps = _steps(operation, "path")
     if steps:
         _take(document, steps)
-    return _put(document, steps, deepcopy(operation.get("value")))
+    return _put(document, steps, _duplicate(operation.get("value")))
 
 
 def _move(document: Any, operation: Operation) -> Any:
@@ -135,7 +141,7 @@ def _move(document: Any, operation: Operation) -> Any:
 
 def _copy(document: Any, operation: Operation) -> Any:
     origin, target = _steps(operation, "from"), _steps(operation, "path")
-    return _put(document, target, deepcopy(_value_at(document, origin)))
+    return _put(document, target, _duplicate(_value_at(document, origin)))
 
 
 def _test(document: Any, operation: Operation) -> Any:

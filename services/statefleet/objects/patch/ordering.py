@@ -32,7 +32,7 @@ def _positions(items: list[Any], identify: Identify) -> dict[Any, int]:
 
 
 def _interleaved(others: list[Any], named: list[Any], position: Callable[[Any], int | None]) -> list[Any]:
-    """Return both lists as one, each in its own order: one of the others goes before a named item that stood behind."""
+    """Return both lists as one, each in its own order: others go before the named items that stood behind them."""
     result: list[Any] = []
     waiting = list(reversed(others))
     for item in named:

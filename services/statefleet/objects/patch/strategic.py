@@ -129,7 +129,7 @@ def _merge_list(original: list[Any], patch: list[Any], field: Field) -> list[Any
     """Return a list whose items are merged with the patch's."""
     if not field.is_object:
         merged = list(dict.fromkeys((*original, *_scalars(patch))))
-        return ordered(merged, patch, original, lambda item: item)
+        return ordered(merged, patch, original, _comparable)
     identify = _identify_by(field)
     kept, changes = _special_items(original, _objects(patch, field), field)
     merged = list(kept)
@@ -166,9 +166,15 @@ def _identify_by(field: Field) -> Identify:
     def identify(item: JsonObject) -> Any:
         if field.merge_key not in item:
             raise Internal(f"map: {go_text(item)} does not contain declared merge key: {field.merge_key}")
-        return item[field.merge_key]
+        return _comparable(item[field.merge_key])
 
     return identify
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        raise Internal(f"{go_text(value)} cannot name an item of a list")
+    return value
 
 
 def _objects(items: list[Any], field: Field) -> list[JsonObject]:
@@ -179,10 +185,7 @@ def _objects(items: list[Any], field: Field) -> list[JsonObject]:
 
 
 def _scalars(items: list[Any]) -> list[Any]:
-    for item in items:
-        if isinstance(item, dict | list):
-            raise Internal(f"list element types are not identical: {go_text(item)}")
-    return items
+    return [_comparable(item) for item in items]
 
 
 def _set_order(merged: JsonObject, before: Any, patch: Any, name: str, order: Any, field: Field | None) -> None:
@@ -192,7 +195,7 @@ def _set_order(merged: JsonObject, before: Any, patch: Any, name: str, order: An
     items = merged.get(name)
     if not isinstance(items, list):
         return
-    identify: Identify = _identify_by(field) if field is not None and field.merge_key else lambda item: item
+    identify: Identify = _identify_by(field) if field is not None and field.merge_key else _comparable
     changed = [item for item in patch or [] if not isinstance(item, dict) or _DIRECTIVE not in item]
     _check_order(changed, order, identify)
     merged[name] = ordered(items, order, before or [], identify)
