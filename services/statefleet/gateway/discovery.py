@@ -166,11 +166,15 @@ def targets(resource: ServedResource) -> list[tuple[str, Target]]:
 
 
 def _names(resource: ServedResource) -> Document:
-    """Return short names and categories; an old version has no categories, so `get all` shows nothing twice."""
+    """Return short names and categories, of current versions only.
+
+    A category in an old version would show objects twice in `get all`, and a short name that two groups have makes
+    clients warn.
+    """
     names: Document = {}
-    if resource.kind.short_names:
+    if resource.is_current and resource.kind.short_names:
         names["shortNames"] = list(resource.kind.short_names)
-    if resource.kind.categories and resource.is_current:
+    if resource.is_current and resource.kind.categories:
         names["categories"] = list(resource.kind.categories)
     return names
 

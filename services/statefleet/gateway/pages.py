@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from statefleet.errors import NotAcceptable
 from statefleet.gateway import discovery, media, openapi
 from statefleet.gateway.answers import JSON, Answer
 
@@ -26,10 +27,13 @@ VERSION: Mapping[str, str] = {
 }
 """The Kubernetes version whose API is followed: clients judge by it what they can ask for."""
 
-OPENAPI_PROTOBUF = (
-    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+OPENAPI_PROTOBUF = frozenset(
+    {
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    }
 )
+"""Media types of OpenAPI v2 that are not served: kubectl asks for them only where there is no v3."""
 
 
 def health(is_ready: bool, path: str) -> Answer:
@@ -83,10 +87,8 @@ def _aggregated_version(accept: str) -> str | None:
 
 def _openapi(path: str, accept: str) -> Answer | None:
     if path == "/openapi/v2":
-        wanted = {media.parse(clause)[0] for clause in accept.split(",")}
-        protobuf = next((name for name in OPENAPI_PROTOBUF if name in wanted), None)
-        if protobuf is not None:
-            return Answer(openapi.v2_protobuf(), content_type=protobuf)
+        if {media.parse(clause)[0] for clause in accept.split(",")} <= OPENAPI_PROTOBUF:
+            raise NotAcceptable("OpenAPI v2 is served in JSON only; OpenAPI v3 says the same")
         return Answer(openapi.v2_json())
     if path == "/openapi/v3":
         return _json(openapi.v3_index())

@@ -103,12 +103,21 @@ def test_names_scope_and_categories_are_those_of_the_kind():
     assert not entries("", "v1")["persistentvolumes"]["namespaced"]
 
 
-def test_get_all_meets_no_old_version():
-    for (_group, version, _), resource in aggregated_resources().items():
+def test_get_all_meets_no_old_version_and_no_short_name_is_ambiguous():
+    for (_, version, _), resource in aggregated_resources().items():
         if version.startswith("v1beta"):
             assert "categories" not in resource
+            assert "shortNames" not in resource
     assert "categories" not in entries("extensions", "v1beta1")["daemonsets"]
-    assert entries("extensions", "v1beta1")["daemonsets"]["shortNames"] == ["ds"]
+    assert "shortNames" not in entries("extensions", "v1beta1")["daemonsets"]
+
+
+def test_group_versions_are_found_by_their_path():
+    paths = discovery.group_versions()
+    assert paths["api/v1"] == ("", "v1")
+    assert paths["apis/extensions/v1beta1"] == ("extensions", "v1beta1")
+    assert [item.kind.plural for item in discovery.served_in("storage.k8s.io", "v1")] == ["storageclasses"]
+    assert discovery.served_in("batch", "v1") == ()
 
 
 def test_what_is_not_served_is_not_listed():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterable
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from google.protobuf.descriptor import Descriptor
@@ -80,9 +81,27 @@ def _identity(group: str, version: str, kind: str) -> dict[str, str]:
     return {"group": group, "version": version, "kind": kind}
 
 
-def _title(group: str, version: str) -> str:
-    """Return AppsV1 for apps/v1, CoreV1 for v1, as operation ids have it."""
-    return (group.partition(".")[0] or "core").capitalize() + version.capitalize()
+class _Calls(NamedTuple):
+    """How operations at one URL are called."""
+
+    group: str
+    version: str
+    what: str
+    """Such as NamespacedStatefulSetScale."""
+
+    @property
+    def _short(self) -> str:
+        return self.group.partition(".")[0] or "core"
+
+    @property
+    def operation(self) -> str:
+        """How operation ids end: AppsV1NamespacedStatefulSetScale."""
+        return self._short.capitalize() + self.version.capitalize() + self.what
+
+    @property
+    def tag(self) -> str:
+        """The section that generators put the operations in: apps_v1."""
+        return f"{self._short}_{self.version}"
 
 
 class _Page:
@@ -98,7 +117,8 @@ class _Page:
         prefix = f"/apis/{group}/{version}" if group else f"/api/{version}"
         for resource in discovery.served_in(group, version):
             if isinstance(resource, Review):
-                target = self._standing(resource.group, resource.version, resource.kind, "")
+                identity = _identity(group, version, resource.kind)
+                target = self._standing(identity, _Calls(group, version, resource.kind))
                 self._put(f"{prefix}/{resource.plural}", operations(("create",), target, on_items=False))
             else:
                 self._add_resource(prefix, resource)
@@ -109,69 +129,68 @@ class _Page:
         collection = (
             f"{prefix}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{prefix}/{kind.plural}"
         )
-        target = self._kind(resource, scope)
+        target = self._kind(resource, scope + kind.name)
         self._put(collection, operations(verbs, target, on_items=False))
         self._put(f"{collection}/{{name}}", operations(verbs, target, on_items=True))
         if kind.namespaced:
-            everywhere = self._kind(resource, "ForAllNamespaces")
+            everywhere = self._kind(resource, f"{kind.name}ForAllNamespaces")
             self._put(f"{prefix}/{kind.plural}", operations(("list",), everywhere, on_items=False))
         for name, spoken in discovery.targets(resource):
-            is_own = spoken.kind == kind.name
-            own = self._kind(resource, scope, name)
-            other = own if is_own else self._standing(spoken.group, spoken.version, spoken.kind, scope + kind.name)
-            url = f"{collection}/{{name}}/{name}"
-            self._put(url, operations(spoken.verbs, other, on_items=True))
-            self._put(url, operations(tuple({"create"} & set(spoken.verbs)), other, on_items=False))
+            self._add_subresource(f"{collection}/{{name}}/{name}", resource, scope, name, spoken)
 
-    def _put(self, url: str, found: Any) -> None:
-        listed: list[Operation] = list(found)
-        if not listed:
-            return
-        item = self.paths.setdefault(url, {})
+    def _add_subresource(
+        self, url: str, resource: ServedResource, scope: str, name: str, spoken: discovery.Target
+    ) -> None:
+        called = scope + resource.kind.name + name.capitalize()
+        if spoken.kind == resource.kind.name:
+            target = self._kind(resource, called)
+        else:
+            identity = _identity(spoken.group, spoken.version, spoken.kind)
+            target = self._standing(identity, _Calls(resource.group, resource.version, called))
+        created = ("create",) if "create" in spoken.verbs else ()
+        self._put(
+            url, [*operations(spoken.verbs, target, on_items=True), *operations(created, target, on_items=False)]
+        )
+
+    def _put(self, url: str, found: Iterable[Operation]) -> None:
         write = as_v3 if self._is_v3 else as_v2
-        item.update({operation.method: write(operation) for operation in listed})
-        names = [name for name in ("namespace", "name") if f"{{{name}}}" in url]
-        item["parameters"] = [path_parameter(name, is_v3=self._is_v3) for name in names]
+        written = {operation.method: write(operation) for operation in found}
+        if written:
+            names = [name for name in ("namespace", "name") if f"{{{name}}}" in url]
+            parameters = [path_parameter(name, is_v3=self._is_v3) for name in names]
+            self.paths[url] = self.paths.get(url, {}) | written | {"parameters": parameters}
 
-    def _kind(self, resource: ServedResource, scope: str, subresource: str = "") -> Target:
+    def _kind(self, resource: ServedResource, called: str) -> Target:
         """Return what operations on a kind are about; in an old version it has a schema of its own at the top."""
         kind = resource.kind
-        current = schema_name(kind.message.DESCRIPTOR)
-        name = current
+        name = schema_name(kind.message.DESCRIPTOR)
         if not resource.is_current:
             name = f"io.k8s.api.{resource.group.partition('.')[0]}.{resource.version}.{kind.name}"
-        body = self.schemas.add_object(
-            name, kind.message.DESCRIPTOR, [_identity(resource.group, resource.version, kind.name)]
-        )
+        identity = _identity(resource.group, resource.version, kind.name)
+        body = self.schemas.add_object(name, kind.message.DESCRIPTOR, [identity])
         list_kind = _identity(resource.group, resource.version, f"{kind.name}List")
         listed = self.schemas.add_list(f"{name}List", body, ListMeta.DESCRIPTOR, list_kind)
-        identity = _identity(resource.group, resource.version, kind.name)
-        end = scope + kind.name + subresource.capitalize()
-        return self._target(identity, body, listed, end)
+        return self._target(identity, body, listed, _Calls(resource.group, resource.version, called))
 
-    def _standing(self, group: str, version: str, kind: str, scope: str) -> Target:
+    def _standing(self, identity: dict[str, str], calls: _Calls) -> Target:
         """Return what operations on something that is never stored are about."""
-        descriptor, identity = _MESSAGES.get(kind), _identity(group, version, kind)
+        descriptor = _MESSAGES.get(identity["kind"])
         body: Schema = {"type": "object"}
         if descriptor is not None:
             body = self.schemas.add_object(schema_name(descriptor), descriptor, [identity])
-        return self._target(identity, body, body, scope + kind)
+        return self._target(identity, body, body, calls)
 
-    def _target(self, identity: dict[str, str], body: Schema, listed: Schema, end: str) -> Target:
-        title = _title(identity["group"], identity["version"])
+    def _target(self, identity: dict[str, str], body: Schema, listed: Schema, calls: _Calls) -> Target:
         return Target(
             kind=identity,
             body=body,
             listed=listed,
             options=self._named("DeleteOptions", DeleteOptions.DESCRIPTOR),
-            patch=self._patch(),
+            patch=self.schemas.add_opaque(_PATCH, "A change to an object, in the form that its content type says."),
             status=self._named("Status", Status.DESCRIPTOR),
-            name=title + end,
-            tag=f"{identity['group'].partition('.')[0] or 'core'}_{identity['version']}",
+            name=calls.operation,
+            tag=calls.tag,
         )
 
     def _named(self, kind: str, descriptor: Descriptor) -> Schema:
         return self.schemas.add_object(schema_name(descriptor), descriptor, [_identity("", "v1", kind)])
-
-    def _patch(self) -> Schema:
-        return self.schemas.add_opaque(_PATCH, "A change to an object, in the form that its content type says.")
