@@ -5,7 +5,7 @@ from __future__ import annotations
 from statefleet.api.core.v1.config_pb2 import Secret
 from statefleet.api.core.v1.namespace_pb2 import Namespace
 from statefleet.api.core.v1.node_pb2 import Node
-from statefleet.objects.defaults.resources import round_up
+from statefleet.objects.defaults.resources import normalise
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label by which selectors find a namespace by its name."""
@@ -35,8 +35,8 @@ def default_node(node: Node) -> None:
     if not node.HasField("status"):
         return
     status = node.status
-    round_up(status.capacity)
-    round_up(status.allocatable)
+    normalise(status.capacity)
+    normalise(status.allocatable)
     if not status.allocatable:
         for resource, quantity in status.capacity.items():
             status.allocatable[resource].CopyFrom(quantity)

@@ -10,7 +10,7 @@ from statefleet.api.core.v1.container_pb2 import (
     Probe,
 )
 from statefleet.objects.defaults.images import pull_policy
-from statefleet.objects.defaults.resources import round_up
+from statefleet.objects.defaults.resources import normalise
 
 _TERMINATION_LOG = "/dev/termination-log"
 
@@ -29,8 +29,8 @@ def default_container(container: Container | EphemeralContainerCommon) -> None:
     if container.env:
         _default_environment(container)
     if container.HasField("resources"):
-        round_up(container.resources.limits)
-        round_up(container.resources.requests)
+        normalise(container.resources.limits)
+        normalise(container.resources.requests)
     _default_probes(container)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statefleet.api.core.v1.container_pb2 import Container
 from statefleet.api.core.v1.pod_pb2 import Pod, PodSpec
 from statefleet.objects.defaults.containers import default_container
-from statefleet.objects.defaults.resources import requests_from_limits, round_up
+from statefleet.objects.defaults.resources import normalise, pod_requests, requests_from_limits
 from statefleet.objects.defaults.volumes import default_volume_source
 
 _GRACE_SECONDS = 30
@@ -19,8 +19,8 @@ def default_pod(pod: Pod) -> None:
         for container in containers:
             if container.HasField("resources"):
                 requests_from_limits(container.resources)
-    if spec.HasField("resources"):
-        requests_from_limits(spec.resources)
+    if spec.HasField("resources") and spec.resources.limits:
+        pod_requests(spec)
     if not spec.HasField("enable_service_links"):
         spec.enable_service_links = True
     # Without priority classes every pod has the same priority.
@@ -47,7 +47,7 @@ def default_pod_spec(spec: PodSpec) -> None:
     for volume in spec.volumes:
         default_volume_source(volume.volume_source)
     if spec.overhead:
-        round_up(spec.overhead)
+        normalise(spec.overhead)
 
 
 def _mirror_service_account(spec: PodSpec) -> None:

@@ -17,7 +17,7 @@ from statefleet.api.core.v1.persistent_volume_pb2 import (
 )
 from statefleet.api.core.v1.volume_pb2 import ISCSIVolumeSource, RBDVolumeSource, ScaleIOVolumeSource
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
-from statefleet.objects.defaults.resources import round_up
+from statefleet.objects.defaults.resources import normalise
 
 
 def default_claim(claim: PersistentVolumeClaim) -> None:
@@ -32,8 +32,8 @@ def default_claim_spec(spec: PersistentVolumeClaimSpec) -> None:
     if not spec.HasField("volume_mode"):
         spec.volume_mode = "Filesystem"
     if spec.HasField("resources"):
-        round_up(spec.resources.limits)
-        round_up(spec.resources.requests)
+        normalise(spec.resources.limits)
+        normalise(spec.resources.requests)
 
 
 def default_volume(volume: PersistentVolume) -> None:
@@ -45,7 +45,7 @@ def default_volume(volume: PersistentVolume) -> None:
         spec.persistent_volume_reclaim_policy = "Retain"
     if not spec.HasField("volume_mode"):
         spec.volume_mode = "Filesystem"
-    round_up(spec.capacity)
+    normalise(spec.capacity)
     if spec.HasField("persistent_volume_source"):
         for field, source in spec.persistent_volume_source.ListFields():
             default = _SOURCES.get(field.name)

@@ -54,7 +54,7 @@ def default_daemon_set(daemon_set: DaemonSet) -> None:
         if not rolling.HasField("max_unavailable"):
             rolling.max_unavailable.int_val = 1
         if not rolling.HasField("max_surge"):
-            rolling.max_surge.int_val = 0
+            rolling.max_surge.SetInParent()
     if not spec.HasField("revision_history_limit"):
         spec.revision_history_limit = _HISTORY
     default_pod_spec(spec.template.spec)
