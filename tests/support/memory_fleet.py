@@ -1,4 +1,4 @@
-"""A fleet of objects in a dictionary, for what stands before the services: versions, conflicts and watches, no rules."""
+"""A fleet of objects in a dictionary, for what stands before the services: versions, conflicts, watches, no rules."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ class MemoryFleet:
         kind, meta = kind_of(message), message.metadata
         current = self._find(kind, meta.namespace, meta.name)
         if meta.resource_version and meta.resource_version != current.metadata.resource_version:
-            raise Conflict(
-                f'Operation cannot be fulfilled on {kind.resource} "{meta.name}"', _subject(kind, meta.name)
-            )
+            raise Conflict(f'"{meta.name}" has been modified', _subject(kind, meta.name))
         stored = _copy(message)
         stored.metadata.uid = current.metadata.uid
         if not dry_run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from statefleet.gateway.media import Accepted
@@ -40,7 +40,7 @@ class Answer:
 class Stream:
     """An answer that goes on: each chunk is sent as it comes, for so many seconds or until there are no more."""
 
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes, None]
     seconds: float
     content_type: str = JSON
     warnings: tuple[str, ...] = ()

@@ -41,7 +41,10 @@ def decode_body(served: ServedResource, body: bytes, content_type: str, validati
         return _decode_envelope(served, documents.read_envelope(body))
     document = documents.read_object(body, media_type, served.kind.name)
     check_type(served.kind.name, served.api_version, document)
-    decoded = decode_document(served, document)
+    try:
+        decoded = decode_document(served, document)
+    except BadRequest as error:
+        raise unhandled(served.kind.name, served.api_version, error.message) from None
     if validation != IGNORE and media_type == media.JSON:
         decoded = Decoded(decoded.message, (*documents.duplicates(body), *decoded.complaints))
     if validation == STRICT and decoded.complaints:
@@ -50,12 +53,9 @@ def decode_body(served: ServedResource, body: bytes, content_type: str, validati
 
 
 def decode_document(served: ServedResource, document: dict[str, Any]) -> Decoded:
-    """Return the object that a JSON document of the served version stands for."""
-    try:
-        current = versions.to_current(served.kind, served.api_version, document)
-        message, complaints = codec.decode(served.kind.message, current)
-    except BadRequest as error:
-        raise unhandled(served.kind.name, served.api_version, error.message) from None
+    """Return the object that a JSON document of the served version stands for. BadRequest where it is malformed."""
+    current = versions.to_current(served.kind, served.api_version, document)
+    message, complaints = codec.decode(served.kind.message, current)
     return Decoded(message, tuple(complaints))
 
 
@@ -75,7 +75,7 @@ def decode_plain(message_type: type[M], names: tuple[str, ...], body: bytes, con
         raise _wrong_kind(name, names[0] if names else "v1", document)
     if names and document.get("apiVersion", names[0]) not in names:
         raise _wrong_version(document["apiVersion"], names[0])
-    message, _ = codec.decode(message_type, _without_type(document))
+    message, _ = codec.decode(message_type, without_type(document))
     return message
 
 
@@ -123,7 +123,8 @@ def _decode_envelope(served: ServedResource, envelope: documents.Envelope) -> De
     return Decoded(parse(served.kind.message, envelope.raw))
 
 
-def _without_type(document: dict[str, Any]) -> dict[str, Any]:
+def without_type(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document without apiVersion and kind, which messages that are no stored kind do not have as fields."""
     return {key: value for key, value in document.items() if key not in {"kind", "apiVersion"}}
 
 

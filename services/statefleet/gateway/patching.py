@@ -9,24 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
 from statefleet.client.fleet import Fleet
-from statefleet.errors import BadRequest, Cause, Conflict, Invalid, Subject, UnsupportedMediaType
+from statefleet.errors import BadRequest, Conflict, Invalid, UnsupportedMediaType
 from statefleet.gateway import decoding, documents, encoding
 from statefleet.gateway.answers import Answer, Call
 from statefleet.gateway.decoding import Decoded
 from statefleet.gateway.documents import UnreadableError
 from statefleet.gateway.presenting import Presenter
 from statefleet.gateway.queries import IGNORE, STRICT, WriteOptions, write_options
-from statefleet.gateway.writing import check_identity
+from statefleet.gateway.writing import check_names
 from statefleet.objects import patch as patches
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+UNKNOWN_FORMAT = "the body of the request was in an unknown format"
 
 ATTEMPTS = 5
 """How often a patch that names no version is tried while others write between its read and its write."""
@@ -40,6 +40,9 @@ class Patched(Protocol):
 
     async def read(self) -> tuple[Any, Document]:
         """Return the newest state and its JSON document."""
+
+    def check(self, document: Document) -> None:
+        """Refuse a changed document that is no longer the one that the path names. BadRequest."""
 
     def decode(self, document: Document) -> Decoded:
         """Return what the changed document stands for. BadRequest where it is malformed."""
@@ -65,13 +68,15 @@ class ObjectPatched:
         message = await self._fleet.get(target.kind, target.name, target.namespace)
         return message, encoding.document(target.served, message)
 
-    def decode(self, document: Document) -> Decoded:
-        """Return the object that the changed document stands for."""
+    def check(self, document: Document) -> None:
+        """Refuse another kind, version, name or namespace."""
         served = self._target.served
         decoding.check_type(served.kind.name, served.api_version, document)
-        decoded = decoding.decode_document(served, document)
-        check_identity(decoded.message, self._target)
-        return decoded
+        check_names(document, self._target)
+
+    def decode(self, document: Document) -> Decoded:
+        """Return the object that the changed document stands for."""
+        return decoding.decode_document(self._target.served, document)
 
     async def write(self, message: Any, options: WriteOptions) -> tuple[Any, tuple[str, ...]]:
         """Replace the object or its status."""
@@ -93,6 +98,7 @@ async def patch(call: Call, patched: Patched) -> Answer:
     for attempt in range(1, ATTEMPTS + 1):
         current, document = await patched.read()
         changed = reading.apply(document)
+        patched.check(changed)
         decoded = _decode(patched, changed, reading, options)
         warnings = decoded.warnings(options.field_validation)
         if changed == document:
@@ -114,75 +120,70 @@ async def patch(call: Call, patched: Patched) -> Answer:
 class ReadPatch:
     """A patch as the request carried it."""
 
-    value: Any
     apply: Change
     names_version: bool
     """Whether it says which resourceVersion it is for: then it is not tried again on another."""
     complaints: tuple[str, ...]
     """What is wrong with its form: keys that stand twice."""
+    refuse: Callable[[Document, str], Invalid]
+    """Makes the error for an outcome that its type cannot take."""
 
 
 def read_patch(call: Call) -> ReadPatch:
     """Return the patch of a request by its content type. UnsupportedMediaType and BadRequest where it is none."""
     media_type = documents.content_type(call.content_type)
-    if media_type == APPLY_PATCH:
-        raise UnsupportedMediaType(
-            "server-side apply is not served - accepted media types include: "
-            f"{JSON_PATCH}, {MERGE_PATCH}, {STRATEGIC_MERGE_PATCH}"
-        )
-    if media_type not in {JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH}:
-        raise documents.unsupported(JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
+    if media_type not in TYPES:
+        told = "server-side apply is not served" if media_type == APPLY_PATCH else UNKNOWN_FORMAT
+        raise UnsupportedMediaType(f"{told} - accepted media types include: {', '.join(TYPES)}")
     try:
         value = documents.read_json(call.body)
     except UnreadableError as error:
         raise BadRequest(f"error decoding patch: {error}") from None
     complaints = tuple(documents.duplicates(call.body))
     if media_type == JSON_PATCH:
-        return _json_patch(value, complaints)
+        return ReadPatch(
+            lambda document: patches.json_patch(document, value),
+            _sets_version(value),
+            complaints,
+            patches.refused_document,
+        )
     if not isinstance(value, dict):
         raise BadRequest("error decoding patch: a merge patch must be an object")
-    names_version = _names_version(value)
+    names_version = bool(_part(value, "metadata").get("resourceVersion"))
     if media_type == MERGE_PATCH:
-        return ReadPatch(value, lambda document: patches.merge_patch(document, value), names_version, complaints)
-    message_type = _message_type(call)
+        return ReadPatch(
+            lambda document: patches.merge_patch(document, value), names_version, complaints, patches.refused_document
+        )
+    message_type = Scale if call.target.subresource == "scale" else call.target.kind.message
     return ReadPatch(
-        value,
         lambda document: patches.strategic_merge_patch(message_type, document, value),
         names_version,
         complaints,
+        lambda _, text: patches.refused_change(value, text),
     )
 
 
-def _json_patch(value: Any, complaints: tuple[str, ...]) -> ReadPatch:
-    if not isinstance(value, list) or not all(isinstance(operation, dict) for operation in value):
-        raise BadRequest("error decoding patch: a JSON patch must be an array of operations")
-    names_version = any(operation.get("path") == "/metadata/resourceVersion" for operation in value)
-    return ReadPatch(value, lambda document: patches.json_patch(document, value), names_version, complaints)
+def _sets_version(operations: Any) -> bool:
+    return isinstance(operations, list) and any(
+        isinstance(operation, dict) and operation.get("path") == "/metadata/resourceVersion"
+        for operation in operations
+    )
 
 
-def _names_version(value: Document) -> bool:
-    meta = value.get("metadata")
-    return isinstance(meta, dict) and bool(meta.get("resourceVersion"))
-
-
-def _message_type(call: Call) -> Any:
-    if call.target.subresource == "scale":
-        return Scale
-    return call.target.kind.message
+def _part(document: Document, name: str) -> Document:
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _decode(patched: Patched, document: Document, reading: ReadPatch, options: WriteOptions) -> Decoded:
-    decoded = patched.decode(document)
+    """Return what the changed document stands for, with the complaints that the caller wants to hear of."""
+    try:
+        decoded = patched.decode(document)
+    except BadRequest as error:
+        raise reading.refuse(document, error.message) from None
     if options.field_validation == IGNORE:
-        return decoded
+        return Decoded(decoded.message)
     decoded = Decoded(decoded.message, (*reading.complaints, *decoded.complaints))
     if options.field_validation == STRICT and decoded.complaints:
-        raise _refused(reading.value, decoded.complaints)
+        raise reading.refuse(document, decoding.strict_text(decoded.complaints))
     return decoded
-
-
-def _refused(value: Any, complaints: tuple[str, ...]) -> Invalid:
-    shown = orjson.dumps(value).decode()
-    text = f"Invalid value: {orjson.dumps(shown).decode()}: {decoding.strict_text(complaints)}"
-    cause = Cause("FieldValueInvalid", text, "patch")
-    return Invalid(f' "" is invalid: patch: {text}', Subject(causes=(cause,)))

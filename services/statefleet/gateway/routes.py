@@ -7,6 +7,7 @@ Kubernetes' paths: /api/v1/… for the core group and /apis/GROUP/VERSION/… fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from statefleet.gateway import versions
 from statefleet.gateway.versions import ServedResource
@@ -26,7 +27,7 @@ class Target:
     subresource: str
 
     @property
-    def kind(self) -> Kind[object]:
+    def kind(self) -> Kind[Any]:
         """The kind of the objects."""
         return self.served.kind
 

@@ -18,7 +18,7 @@ from statefleet.gateway.patching import Document
 from statefleet.gateway.presenting import Presenter, finish
 from statefleet.gateway.queries import WriteOptions, check_delete_options, write_options
 from statefleet.gateway.versions import EVICTION_VERSIONS
-from statefleet.gateway.writing import check_identity
+from statefleet.gateway.writing import check_identity, check_names
 from statefleet.objects import codec
 from statefleet.objects.kinds import NAMESPACE
 
@@ -38,15 +38,14 @@ class ScalePatched:
         scale = await self._fleet.get_scale(target.kind, target.name, target.namespace)
         return scale, scale_document(scale)
 
+    def check(self, document: Document) -> None:
+        """Refuse another kind, version, name or namespace."""
+        decoding.check_type("Scale", SCALE_VERSION, document)
+        check_names(document, self._target)
+
     def decode(self, document: Document) -> Decoded:
         """Return the scale that the changed document stands for."""
-        decoding.check_type("Scale", SCALE_VERSION, document)
-        rest = {key: value for key, value in document.items() if key not in {"kind", "apiVersion"}}
-        try:
-            scale, complaints = codec.decode(Scale, rest)
-        except BadRequest as error:
-            raise decoding.unhandled("Scale", SCALE_VERSION, error.message) from None
-        check_identity(scale, self._target)
+        scale, complaints = codec.decode(Scale, decoding.without_type(document))
         return Decoded(scale, tuple(complaints))
 
     async def write(self, message: Any, options: WriteOptions) -> tuple[Any, tuple[str, ...]]:

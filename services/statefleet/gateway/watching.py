@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -68,7 +68,7 @@ class Watching:
 
     async def _chunks(
         self, call: Call, options: ReadOptions, version: str, lines: EventLines
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         responses = self._fleet.watch(
             [call.target.kind],
             namespace=call.target.namespace,

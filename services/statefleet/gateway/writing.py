@@ -135,19 +135,30 @@ def check_namespace(message: Any, target: Target, complaint: str) -> None:
 
 
 def check_identity(message: Any, target: Target) -> None:
-    """Refuse an object that is not the one that the path names."""
-    name = message.metadata.name
+    """Refuse an object that is not the one that the path names, and give it the namespace of the path."""
+    _compare_names(message.metadata.name, message.metadata.namespace, target)
+    check_namespace(message, target, NAMESPACE_MISMATCH)
+
+
+def check_names(document: dict[str, Any], target: Target) -> None:
+    """Refuse a document that is not of the object that the path names."""
+    meta = document.get("metadata")
+    names = meta if isinstance(meta, dict) else {}
+    _compare_names(names.get("name") or "", names.get("namespace") or "", target)
+
+
+def _compare_names(name: Any, namespace: Any, target: Target) -> None:
     if not name:
         raise BadRequest(
             f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
         )
     if name != target.name:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({target.name})")
-    complaint = (
-        f"the namespace of the object ({message.metadata.namespace}) does not match "
-        f"the namespace on the request ({target.namespace})"
-    )
-    check_namespace(message, target, complaint)
+    if target.namespace and namespace and namespace != target.namespace:
+        raise BadRequest(
+            f"the namespace of the object ({namespace}) does not match "
+            f"the namespace on the request ({target.namespace})"
+        )
 
 
 def _subject(target: Target, message: Any) -> Subject:

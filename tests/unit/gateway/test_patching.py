@@ -151,7 +151,7 @@ async def test_unknown_fields(client, fleet):
         (MERGE, '{"metadata":{"name":"b"}}', 400),
         (MERGE, '{"metadata":{"namespace":"b"}}', 400),
         (MERGE, '{"kind":"Secret"}', 400),
-        (MERGE, '{"data":[]}', 400),
+        (MERGE, '{"data":[]}', 422),
     ],
 )
 async def test_what_is_refused(client, fleet, content_type, patch, code):
