@@ -13,7 +13,7 @@ from typing import Any, Final
 from statefleet.gateway.conversion import CONVERSIONS, Document
 from statefleet.objects.kinds import KINDS, Kind
 
-UNSERVED: Final = frozenset({"log", "exec", "attach", "portforward"})
+UNSERVED: Final = frozenset({"log", "exec", "attach", "portforward", "token"})
 """Subresources that kinds declare and the gateway does not serve."""
 
 EVICTION_VERSIONS: Final = ("policy/v1", "policy/v1beta1")
