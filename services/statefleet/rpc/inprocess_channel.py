@@ -212,7 +212,7 @@ class _InterceptedCallable:
             wait_for_ready,
         )
         chain = self._chain(details, request if outgoing is None else outgoing)
-        return InterceptedCall(self._tasks.spawn(chain, self._method), outgoing)
+        return InterceptedCall(self._tasks.spawn(chain, self._method, awaited=True), outgoing)
 
 
 def _same(data: Any) -> Any:

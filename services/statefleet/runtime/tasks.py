@@ -32,11 +32,14 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Run a coroutine as a task of this owner."""
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str, *, awaited: bool = False) -> asyncio.Task[Any]:
+        """Run a coroutine as a task of this owner.
+
+        `awaited` says that somebody waits for its outcome: a failure is then theirs to see, and nothing is logged.
+        """
         task = asyncio.get_running_loop().create_task(coroutine, name=f"{self._name}/{name}")
         self._tasks[task] = None
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._forget if awaited else self._done)
         return task
 
     async def cancel(self) -> None:
@@ -48,6 +51,9 @@ class Tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
             for task in tasks:
                 self._tasks.pop(task, None)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)

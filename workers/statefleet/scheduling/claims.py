@@ -20,6 +20,8 @@ class ClaimsView:
 
     problem: str = ""
     """Why the pod cannot have a node yet; empty where nothing stands in the way."""
+    waits: bool = False
+    """Whether a volume is on its way, after which the pod needs another look."""
     affinities: list[NodeSelector] = field(default_factory=list)
     """Where the volumes are that are bound already."""
     unprovisioned: list[PersistentVolumeClaim] = field(default_factory=list)
@@ -47,7 +49,7 @@ def claims_view(
             _add_bound(view, found, volume(found.spec.volume_name))
         else:
             _add_unbound(view, found, storage_class(found.spec.storage_class_name))
-        if view.problem:
+        if view.problem or view.waits:
             break
     return view
 
@@ -56,7 +58,7 @@ def _add_bound(view: ClaimsView, claim: PersistentVolumeClaim, volume: Persisten
     if volume is None:
         view.problem = f'persistentvolume "{claim.spec.volume_name}" not found'
     elif claim.status.phase != "Bound":
-        view.problem = f'persistentvolumeclaim "{claim.metadata.name}" is not bound yet'
+        view.waits = True
     elif volume.spec.node_affinity.HasField("required"):
         view.affinities.append(volume.spec.node_affinity.required)
 

@@ -91,6 +91,8 @@ class Scheduling(Controller):
     async def _schedule(self, key: Key, placed: PlacedPod, act: Executor, *, any_node: bool) -> Result:
         self._fleet.remove_pod(placed.uid)
         claims = self._claims(placed.pod)
+        if claims.waits:
+            return Result()
         if claims.problem:
             return self._unschedulable(key, placed.pod, claims.problem, act)
         observed = self._cache.version(WORKLOADS)
