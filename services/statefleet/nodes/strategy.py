@@ -22,6 +22,7 @@ class NodeStrategy(Strategy[Node]):
     """A node may be created with a status, and only the newest session of an agent writes it."""
 
     keeps_status_on_create: ClassVar[bool] = True
+    defaults_status: ClassVar[bool] = True
 
     def prepare_update(self, new: Node, old: Node, draft: Draft) -> None:
         """Leave the session as it is: only a registration changes it."""

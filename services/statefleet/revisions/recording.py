@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
+from statefleet.api.revisions.v1.revision_history_pb2 import Owner
 from statefleet.objects.defaults import apply_defaults
 from statefleet.objects.kinds import CONTROLLER_REVISION
 from statefleet.objects.meta import (
@@ -44,7 +45,8 @@ def decide_record(draft: Draft, strategy: Strategy[ControllerRevision], owner: R
     that the set selects are adopted. Two decisions at once about one set exclude each other at apply.
     """
     normal = _defaulted(owner)
-    known = [*owned_by(draft.state, owner.metadata.namespace, owner.metadata.uid), *_orphans(draft.state, normal)]
+    named = Owner(namespace=owner.metadata.namespace, uid=owner.metadata.uid)
+    known = [*owned_by(draft.state, named), *_orphans(draft.state, normal)]
     newest = max((entry.message.revision for entry in known), default=0)
     data = revision_data(normal.spec.template)
     equal = [entry for entry in known if means(entry.message.data.raw, data)]
@@ -73,14 +75,16 @@ def _defaulted(owner: RevisionedSet) -> RevisionedSet:
     return normal
 
 
-def owned_by(state: State, namespace: str, uid: str) -> list[Entry]:
-    """Return the revisions that a set controls, by name."""
-    return [entry for entry in state.list(CONTROLLER_REVISION.name, namespace) if _controller(entry) == uid]
-
-
-def _controller(entry: Entry) -> str:
-    reference = controller_of(entry.message.metadata)
-    return reference.uid if reference is not None else ""
+def owned_by(state: State, owner: Owner) -> list[Entry]:
+    """Return the revisions that a set controls, by name; of any set of its kind and name where no uid is given."""
+    found = []
+    for entry in state.list(CONTROLLER_REVISION.name, owner.namespace):
+        reference = controller_of(entry.message.metadata)
+        if reference is None:
+            continue
+        if reference.uid == owner.uid if owner.uid else (reference.kind, reference.name) == (owner.kind, owner.name):
+            found.append(entry)
+    return found
 
 
 def _orphans(state: State, owner: RevisionedSet) -> list[Entry]:
@@ -91,7 +95,7 @@ def _orphans(state: State, owner: RevisionedSet) -> list[Entry]:
     return [
         entry
         for entry in state.list(CONTROLLER_REVISION.name, owner.metadata.namespace)
-        if not _controller(entry)
+        if controller_of(entry.message.metadata) is None
         and not is_deleting(entry.message.metadata)
         and selector.matches(entry.message.metadata.labels)
     ]

@@ -67,10 +67,10 @@ class RevisionHistory(ObjectServicer, RevisionHistoryServicer):
         return RollBackResponse(revision=found, patch=found.data.raw)
 
     async def _by_number(self, owner: Owner) -> list[ControllerRevision]:
-        if not owner.uid:
-            raise BadRequest("owner.uid: Required value")
+        if not (owner.uid or (owner.kind and owner.name)):
+            raise BadRequest("owner: Required value: its uid, or its kind and name")
         await self.replica.read_barrier()
-        found = [entry.message for entry in owned_by(self.replica.state, owner.namespace, owner.uid)]
+        found = [entry.message for entry in owned_by(self.replica.state, owner)]
         return sorted(found, key=lambda revision: (revision.revision, revision.metadata.name))
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions, Preconditions
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
-from statefleet.errors import Cause, Invalid, Subject
+from statefleet.errors import Cause, Invalid
 from statefleet.objects.kinds import Kind
 from statefleet.objects.meta import FOREGROUND_FINALIZER, ORPHAN_FINALIZER, is_deleting, to_time
+from statefleet.objects.validation import invalid_named
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Entry
 from statefleet.store.rejections import conflict
@@ -74,10 +75,7 @@ def _admit_preconditions(kind: Kind[Any], meta: ObjectMeta, wanted: Precondition
 
 
 def _invalid_options(cause: Cause) -> Invalid:
-    return Invalid(
-        f'DeleteOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}',
-        Subject(group="meta.k8s.io", kind="DeleteOptions", causes=(cause,)),
-    )
+    return invalid_named("DeleteOptions", "meta.k8s.io", "", [cause])
 
 
 def _set_finalizers(meta: ObjectMeta, options: DeleteOptions) -> None:

@@ -13,6 +13,7 @@ from statefleet.store.paging import CURRENT, Page, Token, cut_page, expired, in_
 from statefleet.store.rejections import bad_version, not_found
 from statefleet.store.replica import Replica
 from statefleet.store.selection import Selection
+from statefleet.store.splice import get_response, list_response
 
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
@@ -47,7 +48,7 @@ async def get(replica: Replica, kind: Kind[Any], request: GetRequest) -> GetResp
     entry = replica.state.get(key)
     if entry is None or (request.uid and entry.message.metadata.uid != request.uid):
         raise not_found(kind, key.name)
-    return GetResponse(object=entry.object)
+    return get_response(entry)
 
 
 async def list_page(replica: Replica, kind: Kind[Any], request: ListRequest) -> Iterator[ListResponse]:
@@ -110,7 +111,8 @@ def _messages(version: int, page: Page) -> Iterator[ListResponse]:
     text = str(version)
     parts = list(in_messages(page.entries))
     for index, part in enumerate(parts):
-        response = ListResponse(objects=[entry.object for entry in part], resource_version=text)
+        response = list_response(part)
+        response.resource_version = text
         if index == len(parts) - 1 and page.next is not None:
             key = page.next.key
             response.continue_token = Token(version, key.namespace, key.name).encode()

@@ -30,6 +30,9 @@ class Strategy(Generic[M]):
     keeps_status_on_create: ClassVar[bool] = False
     """Whether a status given at creation stays: what is created already describes something that runs."""
 
+    defaults_status: ClassVar[bool] = False
+    """Whether a status update fills in what the status leaves out."""
+
     def __init__(self, kind: Kind[M]) -> None:
         self.kind = kind
         self.has_status = "status" in kind.message.DESCRIPTOR.fields_by_name

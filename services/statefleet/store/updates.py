@@ -56,7 +56,8 @@ def decide_status(draft: Draft, strategy: Strategy[Any], asked: Any) -> Any:
     new = stored.copy()
     _carry_field(new, asked, "status")
     strategy.prepare_status(new, old, draft)
-    strategy.default(new)
+    if strategy.defaults_status:
+        strategy.default(new)
     _refuse(strategy.kind, new, strategy.validate_status(new, old))
     return settle(draft, strategy, stored, new)
 

@@ -37,6 +37,7 @@ from statefleet.store.entries import Key
 from statefleet.store.reading import get, list_page
 from statefleet.store.rejections import not_found, unserved
 from statefleet.store.replica import Replica
+from statefleet.store.splice import write_response
 from statefleet.store.strategy import Strategy
 from statefleet.store.updates import decide_status, decide_update
 from statefleet.store.watching import watch
@@ -176,11 +177,11 @@ def answer(home: Home, asked: Any, written: Written[Any]) -> WriteResponse:
         entry = home.replica.state.get(Key(home.kind.name, meta.namespace, meta.name))
         if entry is None:
             raise Expired(f'what the request "{written.outcome.version}" led to is no longer remembered')
-        return WriteResponse(object=entry.object)
+        return write_response(entry)
     if changed.after is None and decided is not None:
         decided.metadata.resource_version = str(changed.version)
         return WriteResponse(object=home.kind.wrap(decided), warnings=written.warnings)
-    return WriteResponse(object=changed.last.object, warnings=written.warnings)
+    return write_response(changed.last, written.warnings)
 
 
 def answer_delete(home: Home, key: ObjectKey, written: Written[tuple[Any, bool]]) -> DeleteResponse:

@@ -14,6 +14,7 @@ from statefleet.store.history import History
 from statefleet.store.reading import parse_version, reach
 from statefleet.store.replica import Replica
 from statefleet.store.selection import Selection
+from statefleet.store.splice import watch_response
 from statefleet.store.watch import Delivery
 
 _MESSAGE_EVENTS = 500
@@ -26,10 +27,6 @@ class Event(NamedTuple):
 
     type: WatchEvent.Type.ValueType
     entry: Entry
-
-    def to_message(self) -> WatchEvent:
-        """Return the event as it is sent."""
-        return WatchEvent(type=self.type, object=self.entry.object, resource_version=str(self.entry.version))
 
 
 class Wanted:
@@ -90,7 +87,7 @@ def _in_messages(delivery: Delivery[Event], history: History) -> Iterator[WatchR
     events = delivery.events
     start = 0
     for end in _cuts(delivery, history):
-        response = WatchResponse(events=[event.to_message() for event in events[start:end]])
+        response = watch_response(events[start:end])
         if end == len(events):
             response.resource_version = str(delivery.version)
         elif not delivery.initial:

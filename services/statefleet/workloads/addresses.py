@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import ClassVar
 
 from statefleet.api.core.v1.service_pb2 import Service, ServiceSpec
 from statefleet.errors import Cause, Internal
@@ -31,6 +32,8 @@ class ServiceStrategy(Strategy[Service]):
     What two decisions at once both take to be free is told apart at apply: each sets a mark of the address or port
     and is refused where that has been set since the state it was decided from.
     """
+
+    defaults_status: ClassVar[bool] = True
 
     def prepare_update(self, new: Service, old: Service, draft: Draft) -> None:
         """Carry over what was allocated where the update leaves it out."""

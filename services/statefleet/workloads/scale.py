@@ -6,9 +6,10 @@ from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.object.v1.object_pb2 import ObjectKey
-from statefleet.errors import Cause, Invalid, NotFound, Subject
+from statefleet.errors import Cause, Invalid, NotFound
 from statefleet.objects.kinds import STATEFUL_SET
 from statefleet.objects.selectors import LabelSelector
+from statefleet.objects.validation import invalid_named
 from statefleet.store.draft import Draft
 from statefleet.store.strategy import Strategy
 from statefleet.store.updates import settle, stored_for
@@ -56,10 +57,5 @@ def decide_scale(draft: Draft, strategy: Strategy[StatefulSet], key: ObjectKey, 
 
 
 def _negative(name: str, replicas: int) -> Invalid:
-    cause = Cause(
-        "FieldValueInvalid", f"Invalid value: {replicas}: must be greater than or equal to 0", "spec.replicas"
-    )
-    return Invalid(
-        f'Scale.autoscaling "{name}" is invalid: {cause.field}: {cause.message}',
-        Subject(name=name, group="autoscaling", kind="Scale", causes=(cause,)),
-    )
+    message = f"Invalid value: {replicas}: must be greater than or equal to 0"
+    return invalid_named("Scale", "autoscaling", name, [Cause("FieldValueInvalid", message, "spec.replicas")])
