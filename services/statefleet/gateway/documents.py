@@ -65,7 +65,8 @@ def read_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise UnreadableError(f"json parse error: {error}") from None
+        complaint = "unexpected end of JSON input" if error.msg == "unexpected end of data" else str(error)
+        raise UnreadableError(f"json parse error: {complaint}") from None
 
 
 def read_yaml(body: bytes) -> Any:

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
 from statefleet.client.fleet import Fleet
-from statefleet.errors import BadRequest, Conflict, Invalid, UnsupportedMediaType
+from statefleet.errors import BadRequest, Conflict, Internal, Invalid, UnsupportedMediaType
 from statefleet.gateway import decoding, documents, encoding
 from statefleet.gateway.answers import Answer, Call
 from statefleet.gateway.decoding import Decoded
 from statefleet.gateway.documents import UnreadableError
 from statefleet.gateway.presenting import Presenter
 from statefleet.gateway.queries import IGNORE, STRICT, WriteOptions, write_options
+from statefleet.gateway.status import UnclassifiedError
 from statefleet.gateway.writing import check_names
 from statefleet.objects import patch as patches
 
@@ -32,7 +33,7 @@ ATTEMPTS = 5
 """How often a patch that names no version is tried while others write between its read and its write."""
 
 Document = dict[str, Any]
-Change = Callable[[Document], Document]
+Change = Callable[[Document], Any]
 
 
 class Patched(Protocol):
@@ -97,7 +98,7 @@ async def patch(call: Call, patched: Patched) -> Answer:
     reading = read_patch(call)
     for attempt in range(1, ATTEMPTS + 1):
         current, document = await patched.read()
-        changed = reading.apply(document)
+        changed = _apply(reading, document)
         patched.check(changed)
         decoded = _decode(patched, changed, reading, options)
         warnings = decoded.warnings(options.field_validation)
@@ -125,7 +126,7 @@ class ReadPatch:
     """Whether it says which resourceVersion it is for: then it is not tried again on another."""
     complaints: tuple[str, ...]
     """What is wrong with its form: keys that stand twice."""
-    refuse: Callable[[Document, str], Invalid]
+    refuse: Callable[[Any, str], Invalid]
     """Makes the error for an outcome that its type cannot take."""
 
 
@@ -147,9 +148,7 @@ def read_patch(call: Call) -> ReadPatch:
             complaints,
             patches.refused_document,
         )
-    if not isinstance(value, dict):
-        raise BadRequest("error decoding patch: a merge patch must be an object")
-    names_version = bool(_part(value, "metadata").get("resourceVersion"))
+    names_version = bool(_part(_part({"patch": value}, "patch"), "metadata").get("resourceVersion"))
     if media_type == MERGE_PATCH:
         return ReadPatch(
             lambda document: patches.merge_patch(document, value), names_version, complaints, patches.refused_document
@@ -161,6 +160,17 @@ def read_patch(call: Call) -> ReadPatch:
         complaints,
         lambda _, text: patches.refused_change(value, text),
     )
+
+
+def _apply(reading: ReadPatch, document: Document) -> Document:
+    """Return the document as the patch changes it. UnclassifiedError where Kubernetes' own code gives up."""
+    try:
+        changed = reading.apply(document)
+    except Internal as error:
+        raise UnclassifiedError(error.message) from None
+    if not isinstance(changed, dict):
+        raise reading.refuse(changed, "the outcome is no object")
+    return changed
 
 
 def _sets_version(operations: Any) -> bool:

@@ -10,10 +10,14 @@ from statefleet.errors import Cause, FleetError, Invalid, MethodNotAllowed, Subj
 from statefleet.gateway.answers import Answer
 
 
-class UnreadableVersionError(FleetError):
-    """A resourceVersion that is no number. Kubernetes answers a watch of one with a bare 500."""
+class UnclassifiedError(FleetError):
+    """What Kubernetes answers with a 500 that has no reason, though the client is at fault."""
 
     reason: ClassVar[str] = ""
+
+
+class UnreadableVersionError(UnclassifiedError):
+    """A resourceVersion of a watch that is no number."""
 
     def __init__(self, version: str, subject: Subject | None = None) -> None:
         super().__init__(
