@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from prometheus_client import CollectorRegistry
 
 from statefleet.gateway.authentication import Authenticator
 from statefleet.gateway.gateway import Gateway
@@ -17,6 +16,7 @@ from statefleet.gateway.metrics import RequestMetrics
 from statefleet.gateway.server import GatewayServer
 from statefleet.rpc.identity import MASTERS_GROUP, Identity
 from statefleet.runtime.clock import SystemClock
+from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
 
 ADMIN = Identity("admin", (MASTERS_GROUP,))
@@ -51,7 +51,7 @@ async def serve(fleet: Any, authenticator: Authenticator | None = None, seed: in
         clock=SystemClock(),
         rand=SystemRand(seed),
         authenticator=authenticator or Authenticator(stranger=ADMIN),
-        metrics=RequestMetrics(CollectorRegistry()),
+        metrics=RequestMetrics(Metrics()),
     )
     async with GatewayServer(gateway, "127.0.0.1", 0, None) as server:
         async with aiohttp.ClientSession(server.url) as session:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 from multidict import CIMultiDict
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from statefleet.client.fleet import Fleet
 from statefleet.errors import FleetError, TooLarge
@@ -122,19 +123,21 @@ class Gateway:
             content_type = request.headers.get("Content-Type", "")
             return reviews.review(path, await read_body(request), content_type, caller, negotiate(accept))
         if path == "/metrics":
-            return Answer(self._metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+            return Answer(self._metrics.page(), content_type=CONTENT_TYPE_LATEST)
         answer = pages.page(path, accept)
         if answer is None:
             return status.page_not_found()
         return answer if request.method in {"GET", "HEAD"} else status.method_not_allowed(("GET",))
 
     async def _send_stream(self, request: web.BaseRequest, stream: Stream, course: _Course) -> web.StreamResponse:
+        assert course.target is not None
+        gauge = self._metrics.watching(course.target)
         response = web.StreamResponse(headers=_headers(stream.warnings, course))
         response.content_type = stream.content_type
         response.enable_chunked_encoding()
         with suppress(ConnectionError):
             await response.prepare(request)
-            with suppress(TimeoutError):
+            with suppress(TimeoutError), gauge.track_inprogress():
                 await self._copy(stream, response)
             await response.write_eof()
         return response

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram
 
 from statefleet.gateway.routes import Target
+from statefleet.runtime.metrics import Metrics
 
 _BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
 
@@ -16,24 +17,20 @@ _Labels = tuple[str, str, str, str, str, str]
 class RequestMetrics:
     """The gateway's own metrics."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.registry = registry
-        self._total = Counter(
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._total = metrics.counter(
             "apiserver_request",
             "Requests by what they asked for and the HTTP code of the answer.",
             (*_RESOURCE, "code"),
-            registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = metrics.histogram(
             "apiserver_request_sli_duration_seconds",
             "Time from a request's arrival to its answer, watches left out.",
             _RESOURCE,
-            buckets=_BUCKETS,
-            registry=registry,
+            _BUCKETS,
         )
-        self._watches = Gauge(
-            "apiserver_longrunning_requests", "Watches that are open.", _RESOURCE, registry=registry
-        )
+        self._watches = metrics.gauge("apiserver_longrunning_requests", "Watches that are open.", _RESOURCE)
         self._counters: dict[tuple[_Labels, int], Counter] = {}
         self._histograms: dict[_Labels, Histogram] = {}
 
@@ -56,8 +53,8 @@ class RequestMetrics:
         return self._watches.labels(*_labels("WATCH", target))
 
     def page(self) -> bytes:
-        """Return every metric of the registry in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """Return every metric of the process in Prometheus' text format."""
+        return self._metrics.exposition()
 
 
 def _labels(verb: str, target: Target | None) -> _Labels:
