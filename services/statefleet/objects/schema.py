@@ -19,6 +19,12 @@ LEAVES: frozenset[Descriptor] = frozenset(
 )
 """Messages that are one JSON value, not an object of their fields."""
 
+_ZEROS: dict[int, Any] = {
+    FieldDescriptor.TYPE_BOOL: False,
+    FieldDescriptor.TYPE_BYTES: b"",
+    FieldDescriptor.TYPE_STRING: "",
+}
+
 
 class Emission(Enum):
     """When a field appears in JSON; see meta/v1/options.proto."""
@@ -58,6 +64,11 @@ class Field:
     def message(self) -> Descriptor | None:
         """The message that one value is, None where it is a scalar."""
         return self.value.message_type
+
+    @property
+    def zero(self) -> Any:
+        """The zero of a scalar field's one value."""
+        return _ZEROS.get(self.value.type, 0)
 
     @property
     def nested(self) -> Descriptor:

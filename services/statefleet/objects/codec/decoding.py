@@ -32,6 +32,13 @@ _SCALARS: Final[dict[int, Callable[[Any], Any]]] = {
     FieldDescriptor.TYPE_INT64: values.read_int64,
     FieldDescriptor.TYPE_STRING: values.read_string,
 }
+_GO_TYPES: Final = {
+    FieldDescriptor.TYPE_BOOL: "bool",
+    FieldDescriptor.TYPE_BYTES: "[]uint8",
+    FieldDescriptor.TYPE_INT32: "int32",
+    FieldDescriptor.TYPE_INT64: "int64",
+    FieldDescriptor.TYPE_STRING: "string",
+}
 _LEAVES: Final[dict[Descriptor, Callable[[Any, Any], None]]] = {
     FieldsV1.DESCRIPTOR: values.fill_raw,
     IntOrString.DESCRIPTOR: values.fill_int_or_string,
@@ -240,12 +247,12 @@ def _element_reader(descriptor: Descriptor) -> Reader:
 
 
 def _scalar_list_reader(field: Field) -> Reader:
-    name, read, zero = field.name, _SCALARS[field.value.type], _zero(field)
+    name, read, zero = field.name, _SCALARS[field.value.type], field.zero
 
     def store(message: Message, items: Any, unknown: list[str]) -> None:
         del unknown
         if items.__class__ is not list:
-            raise MismatchError(items, f"[]{type(zero).__name__}")
+            raise MismatchError(items, f"[]{_GO_TYPES[field.value.type]}")
         getattr(message, name).extend([zero if item is None else read(item) for item in items])
 
     return store
@@ -254,7 +261,7 @@ def _scalar_list_reader(field: Field) -> Reader:
 def _map_reader(field: Field) -> Reader:
     name, owner = field.name, field.owner
     if field.message is None:
-        read, zero = _SCALARS[field.value.type], _zero(field)
+        read, zero = _SCALARS[field.value.type], field.zero
 
         def store_item(target: Any, key: str, item: Any) -> None:
             target[key] = zero if item is None else read(item)
@@ -277,11 +284,6 @@ def _map_reader(field: Field) -> Reader:
                 raise _located(error, owner, f"[{key}]") from None
 
     return store
-
-
-def _zero(field: Field) -> Any:
-    """Return the zero of a scalar field."""
-    return field.value.default_value
 
 
 def _unknown_fields(descriptor: Descriptor, value: dict[str, Any], path: str) -> Iterator[str]:

@@ -31,7 +31,6 @@ LEAF_WRITERS: Final[dict[Descriptor, Writer]] = {
     RawExtension.DESCRIPTOR: values.write_raw,
     Time.DESCRIPTOR: values.write_time,
 }
-_ZEROS: Final[dict[int, Any]] = {FieldDescriptor.TYPE_BOOL: False, FieldDescriptor.TYPE_STRING: ""}
 _SECTION_BYTES: Final = 4096
 """Larger sections are written each time: to keep them would cost more memory than it saves time."""
 
@@ -58,7 +57,7 @@ def absent_value(field: Field) -> Any:
     if field.shape is not Shape.SINGLE:
         return None
     if field.message is None:
-        return _ZEROS.get(field.value.type, 0)
+        return field.zero
     return LEAF_WRITERS[field.message](schema.message_class(field.message)())
 
 
