@@ -6,7 +6,7 @@ What it says may be late or wrong: two may believe that they lead. The log decid
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 
@@ -44,5 +44,5 @@ class Coordination(Protocol):
     async def join(self, role: str, member: str) -> Membership:
         """Take part in a role until left or this process ends."""
 
-    def members(self, role: str) -> AsyncIterator[tuple[str, ...]]:
+    def members(self, role: str) -> AsyncGenerator[tuple[str, ...], None]:
         """Yield the sorted members of a role: those there are now, then again after each change."""

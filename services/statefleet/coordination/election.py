@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SEQUENCE = re.compile(r"-?\d{10}$")
+_SEQUENCE = re.compile(r"\d{10}$")
 
 
 @dataclass(frozen=True, slots=True)

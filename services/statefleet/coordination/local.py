@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,7 +78,7 @@ class LocalCoordination:
         self._wake()
         return _LocalMembership(self, role, member)
 
-    async def members(self, role: str) -> AsyncIterator[tuple[str, ...]]:
+    async def members(self, role: str) -> AsyncGenerator[tuple[str, ...], None]:
         """Yield the sorted members of a role: those there are now, then again after each change."""
         seen: tuple[str, ...] | None = None
         while True:

@@ -24,8 +24,9 @@ _READ_BYTES = 1024 * 1024
 _TRIM_ROWS = 256
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
 """After how many bytes of records the write-ahead log is copied into the file, beside the commits."""
-_TRUNCATE_BYTES = 64 * 1024 * 1024
-"""After how many, if copying beside them never caught up, the commits wait for it."""
+_RESTART_BYTES = 32 * 1024 * 1024
+"""At which size of the write-ahead log, if copying beside the commits never caught up, they wait for it."""
+_PAGE_BYTES = 4096
 
 Sink = Callable[[int, Sequence[bytes], Sequence["asyncio.Future[int]"]], None]
 """Takes, on the event loop, what was committed to one log: the first offset, the records, who waits for them."""
@@ -66,7 +67,8 @@ class SqliteFile:
         self._queue: SimpleQueue[_Append | _Call | None] = SimpleQueue()
         self._tables: dict[str, Table] = {}
         self._failure = ""
-        self._unchecked_bytes = 0
+        self._uncopied_bytes = 0
+        self._wal_bytes = 0
         self._checkpointing = False
 
     async def __aenter__(self) -> Self:
@@ -170,19 +172,22 @@ class SqliteFile:
             self._hand_over(_fail, [call.done], f"the log cannot be written: {error}")
 
     def _checkpoint(self, written: int) -> None:
-        self._unchecked_bytes += written
-        if self._unchecked_bytes >= _TRUNCATE_BYTES:
-            self._writes.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._unchecked_bytes = 0
-        elif self._unchecked_bytes >= _CHECKPOINT_BYTES and not self._checkpointing:
+        self._uncopied_bytes += written
+        if self._wal_bytes + self._uncopied_bytes >= _RESTART_BYTES:
+            self._writes.execute("PRAGMA wal_checkpoint(RESTART)")
+            self._wal_bytes = self._uncopied_bytes = 0
+        elif self._uncopied_bytes >= _CHECKPOINT_BYTES and not self._checkpointing:
+            self._uncopied_bytes = 0
             self._checkpointing = True
             self._reader.submit(self._checkpoint_beside)
 
     def _checkpoint_beside(self) -> None:
-        _, frames, copied = self._reads.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if frames == copied:
-            self._unchecked_bytes = 0
-        self._checkpointing = False
+        """Copy while commits go on; the write-ahead log begins anew only if none came in between."""
+        try:
+            _, frames, _ = self._reads.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._wal_bytes = frames * _PAGE_BYTES
+        finally:
+            self._checkpointing = False
 
     def _hand_over(self, act: Callable[..., None], *arguments: Any) -> None:
         """Have the event loop do something; once it is closed nobody waits for it."""
