@@ -15,8 +15,9 @@ from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.app.addresses import Address
 from statefleet.app.authority import ADMIN, Identities, component
 from statefleet.app.gateways import open_gateway
+from statefleet.app.peers import SERVICES, WORKLOAD_STORE
 from statefleet.app.release import VERSION
-from statefleet.app.services import SERVICES, WORKLOAD_STORE, open_service, register
+from statefleet.app.services import open_service, register
 from statefleet.app.workers import build_worker
 from statefleet.client.fleet import Fleet
 from statefleet.coordination.local import LocalCoordination, hold_directory

@@ -22,7 +22,7 @@ def open_gateway(fleet: Fleet, address: Address, identities: Identities, metrics
         clock=SystemClock(),
         rand=SystemRand(),
         authenticator=Authenticator(),
-        metrics=RequestMetrics(metrics.registry),
+        metrics=RequestMetrics(metrics),
     )
     tls = tls_context(TlsFiles(certificate, key, identities.authority_file))
     return GatewayServer(gateway, address.host, address.port, tls)

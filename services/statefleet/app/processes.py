@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from statefleet.agent.agent import Agent
@@ -14,8 +13,9 @@ from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.app.addresses import Address
 from statefleet.app.authority import Identities
 from statefleet.app.gateways import open_gateway
+from statefleet.app.peers import SERVICES, Peers
 from statefleet.app.release import VERSION
-from statefleet.app.services import SERVICES, open_service, register
+from statefleet.app.services import open_service, register
 from statefleet.app.workers import build_worker
 from statefleet.client.fleet import Fleet
 from statefleet.coordination.local import LocalCoordination, hold_directory
@@ -26,14 +26,6 @@ from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
 from statefleet.store.doors import StoreDoors
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """Where the services are, by name, and the certificates with which they are called."""
-
-    services: Mapping[str, Address]
-    certificates: Path
 
 
 @asynccontextmanager

@@ -10,20 +10,13 @@ from typing import Any
 from statefleet.api.nodes.v1.node_registry_pb2_grpc import add_NodeRegistryServicer_to_server
 from statefleet.api.revisions.v1.revision_history_pb2_grpc import add_RevisionHistoryServicer_to_server
 from statefleet.api.workloads.v1.workload_store_pb2_grpc import add_WorkloadStoreServicer_to_server
+from statefleet.app.peers import NODE_REGISTRY, REVISION_HISTORY, WORKLOAD_STORE
 from statefleet.nodes.assembly import assemble_node_registry
-from statefleet.objects.kinds import NODES, REVISIONS, WORKLOADS
 from statefleet.revisions.assembly import assemble_revision_history
 from statefleet.store.doors import StoreDoors, StoreLogs
 from statefleet.store.sqlite_file import SqliteFile
 from statefleet.store.sqlite_log import SqliteLog
 from statefleet.workloads.assembly import assemble_workload_store
-
-WORKLOAD_STORE = "workload-store"
-REVISION_HISTORY = "revision-history"
-NODE_REGISTRY = "node-registry"
-
-SERVICES: Mapping[str, int] = {WORKLOAD_STORE: WORKLOADS, REVISION_HISTORY: REVISIONS, NODE_REGISTRY: NODES}
-"""The services by the name under which `statefleet serve` knows them."""
 
 _REGISTER: Mapping[str, Callable[[Any, Any], None]] = {
     WORKLOAD_STORE: add_WorkloadStoreServicer_to_server,

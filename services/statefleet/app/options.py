@@ -1,0 +1,186 @@
+"""The options that several commands share, each read and checked in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from statefleet.agent.behaviour import BAD_IMAGE, Behaviour
+from statefleet.agent.nodes import NodeSize, pod_network
+from statefleet.app.addresses import Address, AddressError
+from statefleet.app.peers import SERVICES, Peers
+from statefleet.objects.quantity import parse
+from statefleet.runtime.logging import FORMATS, LEVELS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PORTS = {"workload-store": 7301, "revision-history": 7302, "node-registry": 7303, "gateway": 6443}
+"""Where each part listens unless told otherwise."""
+
+
+class AddressType(click.ParamType[Address]):
+    """HOST:PORT."""
+
+    name = "host:port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Read the address."""
+        if isinstance(value, Address):
+            return value
+        try:
+            return Address.parse(value)
+        except AddressError as error:
+            self.fail(str(error), param, ctx)
+
+
+class QuantityType(click.ParamType[str]):
+    """A positive Kubernetes quantity."""
+
+    name = "quantity"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the quantity."""
+        try:
+            amount = parse(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}; use for example 500m, 2 or 4Gi", param, ctx)
+        if amount.nano <= 0:
+            self.fail(f"{value!r} is not more than nothing", param, ctx)
+        return str(amount)
+
+
+class PatternType(click.ParamType[str]):
+    """A regular expression."""
+
+    name = "regex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the expression."""
+        try:
+            re.compile(value)
+        except re.error as error:
+            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
+        return str(value)
+
+
+ADDRESS = AddressType()
+QUANTITY = QuantityType()
+SECONDS = click.FloatRange(min=0.0)
+
+
+def most_nodes() -> int:
+    """Return how many nodes one agent can stand for: as many as have addresses."""
+    low, high = 1, 1 << 24
+    while low < high:
+        middle = (low + high + 1) // 2
+        try:
+            pod_network(middle - 1)
+        except ValueError:
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+def logging_options(command: F) -> F:
+    """Add what a process logs."""
+    command = click.option(
+        "--log-format", type=click.Choice(FORMATS), default="console", show_default=True, help="How to write logs."
+    )(command)
+    return click.option(
+        "--log-level", type=click.Choice(LEVELS), default="warning", show_default=True, help="The least to log."
+    )(command)
+
+
+def node_options(command: F) -> F:
+    """Add how many simulated nodes there are and how big they are."""
+    for option in (
+        click.option("--node-memory", type=QUANTITY, default="2Gi", show_default=True, help="Memory of each node."),
+        click.option("--node-cpu", type=QUANTITY, default="1", show_default=True, help="Processors of each node."),
+        click.option(
+            "--nodes",
+            type=click.IntRange(min=0, max=most_nodes()),
+            default=3,
+            show_default=True,
+            help="How many simulated nodes there are.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def behaviour_options(command: F) -> F:
+    """Add how simulated pods behave."""
+    for option in (
+        click.option(
+            "--bad-image",
+            type=PatternType(),
+            default=BAD_IMAGE,
+            help="Images that cannot be pulled.",
+            show_default=True,
+        ),
+        click.option(
+            "--exit-code",
+            type=click.IntRange(0, 255),
+            default=1,
+            show_default=True,
+            help="What a container that crashes exits with.",
+        ),
+        click.option("--crash-after", type=SECONDS, help="Seconds that every container runs; without it, for ever."),
+        click.option("--stop-delay", type=SECONDS, default=0.2, show_default=True, help="Seconds a container stops."),
+        click.option(
+            "--ready-delay", type=SECONDS, default=0.3, show_default=True, help="Seconds from start to readiness."
+        ),
+        click.option(
+            "--start-delay", type=SECONDS, default=0.2, show_default=True, help="Seconds a container starts."
+        ),
+        click.option(
+            "--pull-delay", type=SECONDS, default=0.0, show_default=True, help="Seconds an image is pulled."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def size_of(values: dict[str, Any]) -> NodeSize:
+    """Take the nodes' size out of a command's options."""
+    return NodeSize(cpu=values.pop("node_cpu"), memory=values.pop("node_memory"))
+
+
+def behaviour_of(values: dict[str, Any]) -> Behaviour:
+    """Take the pods' behaviour out of a command's options."""
+    names = ("pull_delay", "start_delay", "ready_delay", "stop_delay", "crash_after", "exit_code", "bad_image")
+    return Behaviour(**{name: values.pop(name) for name in names})
+
+
+def certificates_option(command: F) -> F:
+    """Add the directory of the fleet's certificates."""
+    return click.option(
+        "--certificates",
+        type=click.Path(file_okay=False, path_type=Path),
+        required=True,
+        help="The directory of the fleet's authority and certificates; what is missing in it is made.",
+    )(command)
+
+
+def peer_options(command: F) -> F:
+    """Add where the services are, and the certificates to call them with."""
+    for name in reversed(tuple(SERVICES)):
+        command = click.option(
+            f"--{name}",
+            type=ADDRESS,
+            default=Address("127.0.0.1", PORTS[name]),
+            show_default=True,
+            help=f"Where the {name.replace('-', ' ')} is.",
+        )(command)
+    return certificates_option(command)
+
+
+def peers_of(values: dict[str, Any]) -> Peers:
+    """Take the peers out of a command's options."""
+    services = {name: values.pop(name.replace("-", "_")) for name in SERVICES}
+    return Peers(services, values.pop("certificates"))

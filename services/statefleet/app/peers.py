@@ -1,0 +1,25 @@
+"""Name the services, and say where a process finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from statefleet.app.addresses import Address
+from statefleet.objects.kinds import NODES, REVISIONS, WORKLOADS
+
+WORKLOAD_STORE = "workload-store"
+REVISION_HISTORY = "revision-history"
+NODE_REGISTRY = "node-registry"
+
+SERVICES: Mapping[str, int] = {WORKLOAD_STORE: WORKLOADS, REVISION_HISTORY: REVISIONS, NODE_REGISTRY: NODES}
+"""The services by the name under which `statefleet serve` knows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Where the services are, by name, and the certificates with which they are called."""
+
+    services: Mapping[str, Address]
+    certificates: Path

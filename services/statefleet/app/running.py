@@ -1,0 +1,70 @@
+"""Run a process's main part until it is told to stop, and turn what goes wrong into a message."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+import uvloop
+
+from statefleet.errors import FleetError
+from statefleet.runtime import logging
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""How long a thread that has committed to disk may wait for the loop's thread to let it run."""
+
+
+def run(main: Coroutine[Any, Any, None], *, log_level: str, log_format: str) -> None:
+    """Run a coroutine to its end. Raises ClickException with a message for what a user can mend."""
+    logging.configure(level=log_level, form=log_format)
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    try:
+        uvloop.run(main)
+    except FleetError as error:
+        raise click.ClickException(error.message) from error
+    except OSError as error:
+        raise click.ClickException(_explained(error)) from error
+
+
+def _explained(error: OSError) -> str:
+    text = error.strerror or str(error)
+    return f"{error.filename}: {text}" if error.filename else text
+
+
+async def until_stopped(failed: asyncio.Future[str] | None = None) -> None:
+    """Return on Ctrl-C or SIGTERM. Raises ClickException where a part has failed that cannot be done without."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stopped.set)
+    waiting = asyncio.ensure_future(stopped.wait())  # noqa: TID251 -- awaited right here
+    try:
+        await asyncio.wait({waiting} | ({failed} if failed else set()), return_when=asyncio.FIRST_COMPLETED)
+        if failed is not None and failed.done() and not stopped.is_set():
+            raise click.ClickException(failed.result())
+    finally:
+        waiting.cancel()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM."""
+    task = asyncio.ensure_future(main)  # noqa: TID251 -- awaited right here
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def note_end(_: object) -> None:
+        if not ended.done():
+            ended.set_result("it ended by itself")
+
+    task.add_done_callback(note_end)
+    try:
+        await until_stopped(ended)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
