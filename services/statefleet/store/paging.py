@@ -28,7 +28,7 @@ class Token(NamedTuple):
 
     def encode(self) -> str:
         """Return the token as opaque text that is safe in a URL."""
-        return base64.urlsafe_b64encode(orjson.dumps(self)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(orjson.dumps(tuple(self))).decode().rstrip("=")
 
     @classmethod
     def decode(cls, text: str) -> Token:
