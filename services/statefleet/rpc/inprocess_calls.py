@@ -255,6 +255,7 @@ class StreamResponseCall(InProcessCall):
     def __init__(self, server: Server, context: ServerContext, deserializer: Deserializer, data: bytes) -> None:
         super().__init__(server, context, deserializer)
         self._responses = context.responses = Pipe()
+        self._iterated: bool | None = None
         loop = context.loop
         if context.deadline is not None and context.deadline <= loop.time():
             context.conclude(DEADLINE_EXCEEDED)
@@ -264,9 +265,21 @@ class StreamResponseCall(InProcessCall):
             context.timer = loop.call_at(context.deadline, context.interrupt, DEADLINE_EXCEEDED)
 
     def __aiter__(self) -> StreamResponseCall:
+        self._use(iterated=True)
         return self
 
     async def __anext__(self) -> Any:
+        message = await self._next()
+        if message is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return message
+
+    async def read(self) -> Any:
+        """Return the next response, EOF at the end."""
+        self._use(iterated=False)
+        return await self._next()
+
+    async def _next(self) -> Any:
         try:
             data = await self._responses.read()
         except asyncio.CancelledError:
@@ -274,15 +287,14 @@ class StreamResponseCall(InProcessCall):
             raise
         if data is None:
             self._raise_for(await self._context.ended())
-            raise StopAsyncIteration
+            return grpc.aio.EOF
         return self._deserializer(data)
 
-    async def read(self) -> Any:
-        """Return the next response, EOF at the end."""
-        try:
-            return await self.__anext__()
-        except StopAsyncIteration:
-            return grpc.aio.EOF
+    def _use(self, *, iterated: bool) -> None:
+        if self._iterated is None:
+            self._iterated = iterated
+        elif self._iterated is not iterated:
+            raise grpc.aio.UsageError("The iterator and read/write APIs may not be mixed on a single RPC.")
 
 
 class RequestWriter(InProcessCall):
