@@ -12,8 +12,10 @@ from functools import lru_cache
 from typing import Any, Final, Self
 
 from statefleet.errors import BadRequest
+from statefleet.objects import schema
 from statefleet.objects.kinds import (
     EVENT,
+    KINDS,
     NAMESPACE,
     NODE,
     POD,
@@ -27,8 +29,14 @@ Getter = Callable[[Any], str]
 """Reads one field of a message as the text that selectors compare."""
 
 
-def _of(path: str) -> Getter:
-    names = path.split(".")
+def _reads(kind: Kind[Any], path: str) -> Getter:
+    """Return what reads the field of a path in JSON. KeyError where the kind has none."""
+    names = []
+    descriptor: Any = kind.message.DESCRIPTOR
+    for step in path.split("."):
+        field = schema.json_fields(descriptor)[step]
+        names.append(field.name)
+        descriptor = field.message
 
     def read(message: Any) -> str:
         for name in names:
@@ -41,46 +49,52 @@ def _of(path: str) -> Getter:
 
 
 def _event_source(event: Any) -> str:
-    return event.source.component or event.reporting_controller or ""
+    return event.source.component or event.reporting_component or ""
 
 
 def _pod_ips(pod: Any) -> str:
     return ",".join(address.ip for address in pod.status.pod_ips)
 
 
-_NAME: Final = {"metadata.name": _of("metadata.name")}
-_METADATA: Final = {**_NAME, "metadata.namespace": _of("metadata.namespace")}
+_METADATA: Final = ("metadata.name", "metadata.namespace")
+_PATHS: Final[dict[Kind[Any], tuple[str, ...]]] = {
+    POD: (
+        *_METADATA,
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ),
+    EVENT: (
+        *_METADATA,
+        "involvedObject.kind",
+        "involvedObject.namespace",
+        "involvedObject.name",
+        "involvedObject.uid",
+        "involvedObject.apiVersion",
+        "involvedObject.resourceVersion",
+        "involvedObject.fieldPath",
+        "reason",
+        "reportingComponent",
+        "type",
+    ),
+    NODE: ("metadata.name", "spec.unschedulable"),
+    NAMESPACE: ("metadata.name", "status.phase"),
+    SECRET: (*_METADATA, "type"),
+    SERVICE: (*_METADATA, "spec.clusterIP", "spec.type"),
+}
+"""The fields of the kinds that have others than the metadata's."""
+_COMPUTED: Final[dict[Kind[Any], dict[str, Getter]]] = {
+    POD: {"status.podIPs": _pod_ips},
+    EVENT: {"source": _event_source},
+}
 _FIELDS: Final[dict[Kind[Any], dict[str, Getter]]] = {
-    POD: {
-        **_METADATA,
-        "spec.nodeName": _of("spec.node_name"),
-        "spec.restartPolicy": _of("spec.restart_policy"),
-        "spec.schedulerName": _of("spec.scheduler_name"),
-        "spec.serviceAccountName": _of("spec.service_account_name"),
-        "spec.hostNetwork": _of("spec.host_network"),
-        "status.phase": _of("status.phase"),
-        "status.podIP": _of("status.pod_ip"),
-        "status.podIPs": _pod_ips,
-        "status.nominatedNodeName": _of("status.nominated_node_name"),
-    },
-    EVENT: {
-        **_METADATA,
-        "involvedObject.kind": _of("involved_object.kind"),
-        "involvedObject.namespace": _of("involved_object.namespace"),
-        "involvedObject.name": _of("involved_object.name"),
-        "involvedObject.uid": _of("involved_object.uid"),
-        "involvedObject.apiVersion": _of("involved_object.api_version"),
-        "involvedObject.resourceVersion": _of("involved_object.resource_version"),
-        "involvedObject.fieldPath": _of("involved_object.field_path"),
-        "reason": _of("reason"),
-        "reportingComponent": _of("reporting_controller"),
-        "source": _event_source,
-        "type": _of("type"),
-    },
-    NODE: {**_NAME, "spec.unschedulable": _of("spec.unschedulable")},
-    NAMESPACE: {**_NAME, "status.phase": _of("status.phase")},
-    SECRET: {**_METADATA, "type": _of("type")},
-    SERVICE: {**_METADATA, "spec.clusterIP": _of("spec.cluster_ip"), "spec.type": _of("spec.type")},
+    kind: {path: _reads(kind, path) for path in _PATHS.get(kind, _METADATA)} | _COMPUTED.get(kind, {})
+    for kind in KINDS.values()
 }
 _ALIASES: Final = {(POD, "spec.host"): "spec.nodeName"}
 """Older names of fields."""
@@ -148,7 +162,7 @@ def _parse_term(kind: Kind[Any], text: str, term: str) -> FieldRequirement:
         raise BadRequest(f"invalid selector: '{text}'; can't understand '{term}'")
     name, operator, value = match.groups()
     name = _ALIASES.get((kind, name), name)
-    fields = _FIELDS.get(kind, _METADATA)
+    fields = _FIELDS[kind]
     plain = _unescape(value)
     if name not in fields:
         raise BadRequest(_unsupported(kind, name))
@@ -156,7 +170,7 @@ def _parse_term(kind: Kind[Any], text: str, term: str) -> FieldRequirement:
 
 
 def _unsupported(kind: Kind[Any], name: str) -> str:
-    if kind in _FIELDS:
+    if kind in _PATHS:
         return f"field label not supported: {name}"
     if kind is STATEFUL_SET:
         return f"field label not supported for appsv1.StatefulSet: {name}"
