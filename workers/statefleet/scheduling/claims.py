@@ -9,7 +9,7 @@ from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, Persi
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.core.v1.reference_pb2 import NodeSelector
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
-from statefleet.objects.meta import is_deleting
+from statefleet.objects.meta import SELECTED_NODE_ANNOTATION, is_deleting
 
 WAITS_FOR_CONSUMER = "WaitForFirstConsumer"
 
@@ -20,6 +20,8 @@ class ClaimsView:
 
     problem: str = ""
     """Why the pod cannot have a node yet; empty where nothing stands in the way."""
+    node: str = ""
+    """The node that was chosen for a volume of the pod's earlier on: the pod is to have it, if it still can."""
     waits: bool = False
     """Whether a volume is on its way, after which the pod needs another look."""
     affinities: list[NodeSelector] = field(default_factory=list)
@@ -41,6 +43,8 @@ def claims_view(
             continue
         name = source.volume_source.persistent_volume_claim.claim_name
         found = claim(name)
+        if found is not None:
+            view.node = found.metadata.annotations.get(SELECTED_NODE_ANNOTATION, view.node)
         if found is None:
             view.problem = f'persistentvolumeclaim "{name}" not found'
         elif is_deleting(found.metadata):

@@ -9,7 +9,7 @@ from typing import Any
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.errors import Conflict, FleetError
+from statefleet.errors import Conflict
 from statefleet.objects.kinds import (
     NAMESPACE,
     NODE,
@@ -28,9 +28,10 @@ from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.runtime.clock import Clock
-from statefleet.scheduling.choose import Chooser, Unschedulable
+from statefleet.scheduling.choose import Chooser, Chosen, Unschedulable
 from statefleet.scheduling.claims import ClaimsView, claims_view
 from statefleet.scheduling.fleet_view import FleetView, PlacedPod
+from statefleet.scheduling.node_affinity import named
 from statefleet.scheduling.turns import Turns
 
 SCHEDULER = "default-scheduler"
@@ -51,6 +52,7 @@ class Scheduling(Controller):
         self._turns = Turns()
         self._bound_at: defaultdict[str, int] = defaultdict(int)
         self._newest_binding = 0
+        self._kept = False
         self._waiting: dict[Key, None] = {}
         """Pods for which there was no node."""
         cache.subscribe(NODE, self._node_changed)
@@ -73,6 +75,7 @@ class Scheduling(Controller):
         pod = self._cache.get(POD, key.namespace, key.name)
         if pod is None or not _is_ours(pod):
             return Result()
+        self._keep_places()
         placed = PlacedPod.of(pod)
         try:
             if placed.affinity or placed.anti_affinity:
@@ -82,21 +85,17 @@ class Scheduling(Controller):
             async with self._turns.together():
                 return await self._schedule(key, placed, act, any_node=False)
         except Conflict:
-            self._fleet.remove_pod(placed.uid)
             return Result(problem="something changed under the choice")
-        except FleetError:
-            self._fleet.remove_pod(placed.uid)
-            raise
 
     async def _schedule(self, key: Key, placed: PlacedPod, act: Executor, *, any_node: bool) -> Result:
-        self._fleet.remove_pod(placed.uid)
         claims = self._claims(placed.pod)
         if claims.waits:
             return Result()
+        self._fleet.remove_pod(placed.uid)
         if claims.problem:
             return self._unschedulable(key, placed.pod, claims.problem, act)
         observed = self._cache.version(WORKLOADS)
-        choice = self._chooser.choose(placed, claims.affinities)
+        choice = self._choose(placed, claims)
         if isinstance(choice, Unschedulable):
             return self._unschedulable(key, placed.pod, choice.message, act)
         self._fleet.place(placed, choice.node)
@@ -107,6 +106,23 @@ class Scheduling(Controller):
             observed = observed if any_node else max(observed, self._bound_at[choice.node])
             await self._bind(placed.pod, choice.node, observed, act, any_node=any_node)
         return Result()
+
+    def _choose(self, placed: PlacedPod, claims: ClaimsView) -> Chosen | Unschedulable:
+        if claims.node:
+            again = self._chooser.choose(placed, [*claims.affinities, named(claims.node)])
+            if isinstance(again, Chosen):
+                return again
+        return self._chooser.choose(placed, claims.affinities)
+
+    def _keep_places(self) -> None:
+        """Keep for pods the nodes on which their volumes are being made: an earlier scheduler chose them."""
+        if self._kept:
+            return
+        self._kept = True
+        for pod in self._cache.by_node(""):
+            node = self._claims(pod).node
+            if node and _is_ours(pod):
+                self._fleet.place(PlacedPod.of(pod), node)
 
     async def _bind(self, pod: Pod, node: str, observed: int, act: Executor, *, any_node: bool) -> None:
         meta = pod.metadata

@@ -42,6 +42,13 @@ def required_node(pod: Pod) -> str | None:
     return None
 
 
+def named(node: str) -> NodeSelector:
+    """Return the selector that means one node, by its name."""
+    selector = NodeSelector()
+    selector.node_selector_terms.add().match_fields.add(key="metadata.name", operator="In", values=[node])
+    return selector
+
+
 def wanted(pod: Pod, name: str, labels: Mapping[str, str]) -> bool:
     """Return whether a node meets a pod's node selector and its required node affinity."""
     if any(labels.get(key) != text for key, text in pod.spec.node_selector.items()):
