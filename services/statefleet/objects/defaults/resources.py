@@ -13,6 +13,8 @@ from statefleet.objects import quantity
 _SHARED = ("cpu", "memory")
 """The resources of which the containers' requests make the pod's."""
 _ZERO = quantity.Quantity()
+_LONGEST = 64
+"""No quantity that anyone means is longer."""
 _MILLI = 10**6
 """In nanos, in which quantities are exact."""
 
@@ -60,9 +62,9 @@ def _amount(amount: Quantity) -> quantity.Quantity:
 def normalise(quantities: MutableMapping[str, Quantity]) -> None:
     """Bring quantities into canonical form, and what is finer than a thousandth up to whole thousandths."""
     for amount in quantities.values():
-        text = _normal(amount.string)
-        if text != amount.string:
-            amount.string = text
+        text = amount.string
+        if len(text) <= _LONGEST and _normal(text) != text:
+            amount.string = _normal(text)
 
 
 @lru_cache(maxsize=4096)

@@ -18,12 +18,16 @@ def validate_int_or_percent(report: Report, path: Path, value: IntOrString) -> N
 
 def validate_not_over_all(report: Report, path: Path, value: IntOrString) -> None:
     """Judge a percentage, which may not be more than all."""
-    if value.type and not percent(value.str_val) and int(value.str_val[:-1]) > 100:
+    digits = _digits(value)
+    if value.type and (len(digits) > 3 or int(digits or "0") > 100):
         report.invalid(path, int_or_string(value), "must not be greater than 100%")
 
 
 def is_zero(value: IntOrString) -> bool:
     """Return whether a number or percentage is zero; text that is neither counts as zero."""
-    if not value.type:
-        return value.int_val == 0
-    return bool(percent(value.str_val)) or int(value.str_val[:-1]) == 0
+    return not _digits(value) if value.type else value.int_val == 0
+
+
+def _digits(value: IntOrString) -> str:
+    """Return the digits of a percentage from the first that counts, none where it is no percentage."""
+    return "" if percent(value.str_val) else value.str_val[:-1].lstrip("0")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Final, TypeAlias
 
 Problems: TypeAlias = tuple[str, ...]
@@ -32,6 +32,18 @@ _SYSCTL: Final = rf"({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}"
 LABEL_LENGTH: Final = 63
 SUBDOMAIN_LENGTH: Final = 253
 _CACHE: Final = 8192
+_REMEMBERED_LENGTH: Final = 256
+
+
+def _remembered(rule: NameRule) -> NameRule:
+    """Remember the answers for texts of a sane length; longer ones could fill the memory."""
+    remembered = lru_cache(_CACHE)(rule)
+
+    @wraps(rule)
+    def judge(text: str) -> Problems:
+        return remembered(text) if len(text) <= _REMEMBERED_LENGTH else rule(text)
+
+    return judge
 
 
 def too_long(limit: int) -> str:
@@ -109,25 +121,25 @@ def _judge(text: str, limit: int, match: object, mismatch: str) -> Problems:
     return problems if match else (*problems, mismatch)
 
 
-@lru_cache(_CACHE)
+@_remembered
 def dns_label(text: str) -> Problems:
     """Judge a DNS label (RFC 1123): most names that become host names."""
     return _judge(text, LABEL_LENGTH, _is_label(text), _LABEL_MISMATCH)
 
 
-@lru_cache(_CACHE)
+@_remembered
 def dns_subdomain(text: str) -> Problems:
     """Judge a DNS subdomain (RFC 1123): the names of most objects."""
     return _judge(text, SUBDOMAIN_LENGTH, _is_subdomain(text), _SUBDOMAIN_MISMATCH)
 
 
-@lru_cache(_CACHE)
+@_remembered
 def search_domain(text: str) -> Problems:
     """Judge a DNS search path: a subdomain that may have underscores."""
     return _judge(text, SUBDOMAIN_LENGTH, _is_search_domain(text), _SEARCH_MISMATCH)
 
 
-@lru_cache(_CACHE)
+@_remembered
 def dns_1035_label(text: str) -> Problems:
     """Judge a DNS label of the older RFC 1035: the names of Services."""
     return _judge(text, LABEL_LENGTH, _is_label_1035(text), _LABEL_1035_MISMATCH)
@@ -145,7 +157,7 @@ def generated(rule: NameRule, prefix: str) -> Problems:
     return rule(prefix[:-1] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix)
 
 
-@lru_cache(_CACHE)
+@_remembered
 def port_name(text: str) -> Problems:
     """Judge the name of a port (RFC 6335)."""
     problems = [too_long(15)] if len(text) > 15 else []
@@ -200,14 +212,14 @@ def _looks_like_directory(text: str) -> Problems:
     return ("must not start with '..'",) if text.startswith("..") else ()
 
 
-@lru_cache(_CACHE)
+@_remembered
 def environment_name(text: str) -> Problems:
     """Judge the name of an environment variable."""
     problems = () if _is_environment_name(text) else (_ENVIRONMENT_MISMATCH,)
     return (*problems, *_looks_like_directory(text))
 
 
-@lru_cache(_CACHE)
+@_remembered
 def config_key(text: str) -> Problems:
     """Judge a key of a ConfigMap or a Secret."""
     problems: Problems = (too_long(SUBDOMAIN_LENGTH),) if len(text) > SUBDOMAIN_LENGTH else ()
