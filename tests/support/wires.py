@@ -24,31 +24,34 @@ NAME = "statefleet.test.Sample"
 class Sample:
     """The service: override the methods that a test calls."""
 
-    async def Ask(self, request: BytesValue, context: Any) -> BytesValue:
+    async def ask(self, request: BytesValue, context: Any) -> BytesValue:
         """Answer one with one."""
         raise NotImplementedError
 
-    def Count(self, request: BytesValue, context: Any) -> Any:
+    def count(self, request: BytesValue, context: Any) -> Any:
         """Answer one with a stream."""
         raise NotImplementedError
 
-    async def Sum(self, requests: Any, context: Any) -> BytesValue:
+    async def sum(self, requests: Any, context: Any) -> BytesValue:
         """Answer a stream with one."""
         raise NotImplementedError
 
-    def Chat(self, requests: Any, context: Any) -> Any:
+    def chat(self, requests: Any, context: Any) -> Any:
         """Answer a stream with a stream."""
         raise NotImplementedError
 
 
 def add_sample_to_server(servicer: Sample, server: Any) -> None:
     """Register the service, in the way of generated code."""
-    forms = {"request_deserializer": BytesValue.FromString, "response_serializer": BytesValue.SerializeToString}
-    handlers = {
-        "Ask": grpc.unary_unary_rpc_method_handler(servicer.Ask, **forms),
-        "Count": grpc.unary_stream_rpc_method_handler(servicer.Count, **forms),
-        "Sum": grpc.stream_unary_rpc_method_handler(servicer.Sum, **forms),
-        "Chat": grpc.stream_stream_rpc_method_handler(servicer.Chat, **forms),
+    forms: dict[str, Any] = {
+        "request_deserializer": BytesValue.FromString,
+        "response_serializer": BytesValue.SerializeToString,
+    }
+    handlers: dict[str, Any] = {
+        "Ask": grpc.unary_unary_rpc_method_handler(servicer.ask, **forms),
+        "Count": grpc.unary_stream_rpc_method_handler(servicer.count, **forms),
+        "Sum": grpc.stream_unary_rpc_method_handler(servicer.sum, **forms),
+        "Chat": grpc.stream_stream_rpc_method_handler(servicer.chat, **forms),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
     server.add_registered_method_handlers(NAME, handlers)
@@ -64,11 +67,11 @@ class SampleStub:
             "_registered_method": True,
         }
         self.channel = channel
-        self.Ask = channel.unary_unary(f"/{NAME}/Ask", **forms)
-        self.Count = channel.unary_stream(f"/{NAME}/Count", **forms)
-        self.Sum = channel.stream_unary(f"/{NAME}/Sum", **forms)
-        self.Chat = channel.stream_stream(f"/{NAME}/Chat", **forms)
-        self.Missing = channel.unary_unary(f"/{NAME}/Missing", **forms)
+        self.ask = channel.unary_unary(f"/{NAME}/Ask", **forms)
+        self.count = channel.unary_stream(f"/{NAME}/Count", **forms)
+        self.sum = channel.stream_unary(f"/{NAME}/Sum", **forms)
+        self.chat = channel.stream_stream(f"/{NAME}/Chat", **forms)
+        self.missing = channel.unary_unary(f"/{NAME}/Missing", **forms)
 
 
 class Wire(Protocol):

@@ -53,7 +53,7 @@ class CallDetails:
     invocation_metadata: Any
 
 
-class InProcessServer:
+class InProcessServer(grpc.aio.Server):
     """A server for `add_XServicer_to_server` whose channels are in this process and loop."""
 
     def __init__(
@@ -85,6 +85,14 @@ class InProcessServer:
         """Serve the methods of a service."""
         for method, handler in method_handlers.items():
             self._methods[f"/{service_name}/{method}"] = handler
+
+    def add_insecure_port(self, address: str) -> int:
+        """Refuse: this server has channels, and no ports."""
+        raise grpc.aio.UsageError(f"a server in process cannot listen on {address}")
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:  # noqa: ARG002
+        """Refuse: this server has channels, and no ports."""
+        raise grpc.aio.UsageError(f"a server in process cannot listen on {address}")
 
     # Life.
 

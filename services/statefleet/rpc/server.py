@@ -24,7 +24,7 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-class RpcServer:
+class RpcServer(grpc.aio.Server):
     """A server for `add_XServicer_to_server`. Listens at `host:port` or `unix:path`; without `tls` in the clear.
 
     The health service answers SERVING for every service from start to stop.
@@ -55,6 +55,14 @@ class RpcServer:
         """Serve the methods of a service."""
         self._services.append(service_name)
         self._server.add_registered_method_handlers(service_name, method_handlers)
+
+    def add_insecure_port(self, address: str) -> int:
+        """Listen at one more address, in the clear; return its port."""
+        return self._server.add_insecure_port(address)
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
+        """Listen at one more address; return its port."""
+        return self._server.add_secure_port(address, server_credentials)
 
     async def start(self) -> None:
         """Listen. RuntimeError where the address cannot be had."""
