@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import structlog
@@ -145,14 +146,15 @@ class _Stream:
             send_initial_events=initial is not None,
             allow_bookmarks=True,
         )
-        async for response in stream:
-            self._failures = 0
-            if initial is None:
-                self._take(response)
-            elif initial.add(response):
-                self._replace(initial)
-                self._resumable = True
-                initial = None
+        async with aclosing(stream) as responses:
+            async for response in responses:
+                self._failures = 0
+                if initial is None:
+                    self._take(response)
+                elif initial.add(response):
+                    self._replace(initial)
+                    self._resumable = True
+                    initial = None
 
     def _take(self, response: WatchResponse) -> None:
         changes: list[tuple[Kind[Any], Any, Any]] = []

@@ -118,7 +118,8 @@ class StatefulSetController(Controller):
         recorded: Recorded,
         act: Executor,
     ) -> Observed:
-        current = (act.newest_status(owner) or owner).status.current_revision
+        stored, newest = owner.status, act.newest_status(owner)
+        current = (newest or owner).status.current_revision
         if not any(revision.name == current for revision in revisions):
             # The first revision, or one that someone deleted: nothing can be made from it any more.
             current = recorded.name
@@ -131,7 +132,8 @@ class StatefulSetController(Controller):
             collision_count=recorded.collision_count,
             claims=self._claims(owner.metadata.namespace, facts.view, pods),
             revisions=revisions,
-            spared=frozenset((owner.status.current_revision, owner.status.update_revision)),
+            spared=frozenset((stored.current_revision, stored.update_revision)),
+            settled=newest is None,
         )
 
     def _claims(self, namespace: str, wanted: SetView, pods: tuple[PodView, ...]) -> dict[str, ClaimView]:
@@ -148,7 +150,7 @@ class StatefulSetController(Controller):
         if status_view(known) != step.status:
             act.put_status(with_status(owner, step.status), urgent=_tells(known, step.status, observed.set.replicas))
         execution = Execution(owner, observed.update, self._cache, self._templates, self._events, act)
-        failures = await execution.perform(step.actions)
+        failures = await execution.perform(step)
         _log.debug("set planned", set=owner.metadata.name, actions=len(step.actions), waiting_for=step.waiting_for)
         problem = failures[0].message if failures else ""
         return Result(requeue_after=step.look_again_in, problem=problem)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
+from statefleet.errors import AlreadyExists, Conflict, Fenced, FleetError, NotFound
 from statefleet.objects.kinds import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventRecorder
@@ -24,6 +23,7 @@ from statefleet.statefulset.actions import (
     TendClaims,
 )
 from statefleet.statefulset.build import fixed_pod, new_claim, new_pod, owned_claim
+from statefleet.statefulset.plan import Plan
 from statefleet.statefulset.templates import Templates
 
 
@@ -47,9 +47,18 @@ class Execution:
         self._events = events
         self._act = act
 
-    async def perform(self, actions: Iterable[Action]) -> list[FleetError]:
-        """Do the actions and return what failed; one that fails keeps no other from being done."""
-        return await slow_start([partial(self._perform, action) for action in actions])
+    async def perform(self, plan: Plan) -> list[FleetError]:
+        """Do a plan's actions and return what failed. Where they are in order, the first failure ends them."""
+        if not plan.in_order:
+            return await slow_start([partial(self._perform, action) for action in plan.actions])
+        for action in plan.actions:
+            try:
+                await self._perform(action)
+            except Fenced:
+                raise
+            except FleetError as error:
+                return [error]
+        return []
 
     async def _perform(self, action: Action) -> None:
         match action:

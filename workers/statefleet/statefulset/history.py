@@ -10,10 +10,10 @@ def plan_history(observed: Observed) -> tuple[DeleteRevision, ...]:
     """Return the oldest revisions beyond the set's limit; those in use neither go nor count.
 
     In use are the current and the update revision, those that the stored status names, and every one that a pod
-    carries.
+    carries. Nothing is cut while a status is on its way: it will name others.
     """
     surplus = len(observed.revisions) - observed.set.history_limit
-    if surplus <= 0:
+    if surplus <= 0 or not observed.settled:
         return ()
     used = {observed.current, observed.update, *observed.spared, *(pod.revision for pod in observed.pods)}
     idle = [revision for revision in observed.revisions if revision.name not in used]

@@ -80,7 +80,7 @@ def _condemned_are_gone(roster: Roster, moves: Moves) -> bool:
     """Remove the highest condemned pod where that is its turn. Return whether there is none left.
 
     One that is not available is waited for, unless no lower one is unavailable: it would wait for itself. Nor is one
-    waited for that is stuck on its way up.
+    waited for that has finished or is stuck on its way up.
     """
     if not roster.condemned:
         return True
@@ -89,7 +89,7 @@ def _condemned_are_gone(roster: Roster, moves: Moves) -> bool:
         moves.waits.append(Wait(highest.name, "terminate"))
         return False
     lowest_down = next((pod for pod in reversed(roster.condemned) if not roster.healthy(pod)), None)
-    hopeless = highest.stuck and not highest.was_ready
+    hopeless = highest.finished or (highest.stuck and not highest.was_ready)
     if not roster.available(highest) and lowest_down is not highest and not hopeless:
         moves.waits.append(_until_available(highest))
     else:

@@ -18,8 +18,9 @@ class Plan:
     """A set's next step."""
 
     actions: tuple[Action, ...]
-    """Independent of one another: each may be done, or fail, without the others."""
     status: Status
+    in_order: bool = False
+    """Whether an action may only be done after those before it; else they are independent of one another."""
     waiting_for: tuple[Wait, ...] = ()
     look_again_in: float | None = None
     """Seconds after which time alone changes the plan; None: only a change does."""
@@ -34,7 +35,7 @@ def plan(observed: Observed) -> Plan:
         return Plan((), status, look_again_in=look_again)
     moves = plan_at_once(roster) if observed.set.parallel else plan_in_order(roster)
     actions = [*_tend_claims(observed), *moves.actions, *plan_history(observed)]
-    return Plan(tuple(actions), status, tuple(moves.waits), look_again)
+    return Plan(tuple(actions), status, not observed.set.parallel, tuple(moves.waits), look_again)
 
 
 def _tend_claims(observed: Observed) -> list[Action]:

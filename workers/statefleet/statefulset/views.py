@@ -135,6 +135,8 @@ class Observed:
     """By rising number."""
     spared: frozenset[str] = frozenset()
     """Names of revisions that history keeps whatever else: those that the stored status names."""
+    settled: bool = True
+    """Whether the stored status is the one decided on last: no other is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
