@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -41,12 +42,12 @@ class Kubectl:
 
 
 @pytest.fixture
-async def kubectl(tmp_path):
+async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
     async with whole_fleet() as fleet, tls_gateway(fleet, tmp_path) as config:
         yield Kubectl(config)
 
 
-async def test_the_examples_are_applied_changed_and_deleted(kubectl):
+async def test_the_examples_are_applied_changed_and_deleted(kubectl: Kubectl) -> None:
     current = str(EXAMPLES / "current")
     assert "statefulset.apps/zk created" in await kubectl("apply", "-f", current)
     assert "service/zk-hs unchanged" in await kubectl("apply", "-f", current)
@@ -68,7 +69,7 @@ async def test_the_examples_are_applied_changed_and_deleted(kubectl):
     assert await kubectl("get", "statefulsets,daemonsets,services,poddisruptionbudgets", "-o", "name") == ""
 
 
-async def test_manifests_of_old_versions(kubectl):
+async def test_manifests_of_old_versions(kubectl: Kubectl) -> None:
     await kubectl("apply", "-f", str(EXAMPLES / "classic"))
     assert (await kubectl("get", "daemonset.v1beta1.extensions", "-o", "name")).split() == [
         "daemonset.extensions/node-exporter"
@@ -77,7 +78,7 @@ async def test_manifests_of_old_versions(kubectl):
     assert names == ["statefulset.apps/kafka", "statefulset.apps/zk", "daemonset.apps/node-exporter"]
 
 
-async def test_what_kubectl_creates_in_protobuf(kubectl):
+async def test_what_kubectl_creates_in_protobuf(kubectl: Kubectl) -> None:
     await kubectl("create", "configmap", "c", "--from-literal=k=v")
     await kubectl("create", "secret", "generic", "s", "--from-literal=k=v")
     await kubectl("create", "namespace", "n")
@@ -88,7 +89,7 @@ async def test_what_kubectl_creates_in_protobuf(kubectl):
     assert await kubectl("auth", "can-i", "delete", "pods") == "yes\n"
 
 
-async def test_a_node_is_cordoned_and_a_pod_waited_for(kubectl):
+async def test_a_node_is_cordoned_and_a_pod_waited_for(kubectl: Kubectl) -> None:
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}}
     await kubectl("create", "-f", "-", stdin=yaml.safe_dump(node))
     await kubectl("cordon", "a")
@@ -104,7 +105,7 @@ async def test_a_node_is_cordoned_and_a_pod_waited_for(kubectl):
     assert "NotFound" in await kubectl("get", "pod", "p", fails=True)
 
 
-async def test_errors_as_kubernetes_words_them(kubectl):
+async def test_errors_as_kubernetes_words_them(kubectl: Kubectl) -> None:
     manifest = (EXAMPLES / "current" / "zookeeper.yaml").read_text(encoding="utf-8")
     refused = await kubectl("apply", "-f", "-", stdin=manifest.replace("replicas: 3", "replicas: -3"), fails=True)
     assert 'The StatefulSet "zk" is invalid: spec.replicas: Invalid value: -3' in refused
@@ -113,13 +114,13 @@ async def test_errors_as_kubernetes_words_them(kubectl):
     assert 'statefulsets.apps "nope" not found' in await kubectl("get", "statefulset", "nope", fails=True)
 
 
-async def test_explain_prints_the_schema(kubectl):
+async def test_explain_prints_the_schema(kubectl: Kubectl) -> None:
     assert "FIELD: partition <integer>" in await kubectl(
         "explain", "statefulset.spec.updateStrategy.rollingUpdate.partition"
     )
 
 
-async def test_without_a_certificate_nobody_is_served(kubectl):
+async def test_without_a_certificate_nobody_is_served(kubectl: Kubectl) -> None:
     cluster = yaml.safe_load(kubectl.config.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
     trust = ssl.create_default_context(cafile=str(kubectl.config.parent / "ca.crt"))
     connector = aiohttp.TCPConnector(ssl=trust)

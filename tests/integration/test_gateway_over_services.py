@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from support.gateway_client import serve
+from support.gateway_client import Client, serve
 from support.whole_fleet import whole_fleet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -20,7 +21,7 @@ VERSIONED = ("creationTimestamp", "generation", "managedFields", "namespace", "r
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client():
+async def client() -> AsyncIterator[Client]:
     async with whole_fleet() as fleet, serve(fleet) as client:
         await client.call("POST", "/api/v1/namespaces", {"metadata": {"name": "oracle"}})
         yield client
@@ -36,7 +37,7 @@ def causes(status: dict[str, Any]) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("case", cases("errors"))
-async def test_an_invalid_object_is_refused_for_the_recorded_causes(client, case):
+async def test_an_invalid_object_is_refused_for_the_recorded_causes(client: Client, case: dict[str, Any]) -> None:
     request, expected = case["request"], case["response"]
     code, answer = await client.call(request["method"], request["path"], request["body"])
     if "note" in case:
@@ -50,7 +51,7 @@ STRICTER = {"022"}
 
 
 @pytest.mark.parametrize(("case", "name"), [(param.values[0], param.id) for param in cases("patches")])
-async def test_a_patch_has_the_recorded_outcome(client, case, name):
+async def test_a_patch_has_the_recorded_outcome(client: Client, case: dict[str, Any], name: str) -> None:
     base, request, expected = case["base"], case["request"], case["response"]
     namespace, path = f"patch-{name}", f"/apis/apps/v1/namespaces/patch-{name}/{base['kind'].lower()}s"
     await client.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -82,7 +83,7 @@ def _own_spec(document: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
-async def test_a_list_is_had_page_by_page(client):
+async def test_a_list_is_had_page_by_page(client: Client) -> None:
     path = "/api/v1/namespaces/oracle/configmaps"
     for name in ("a", "b", "c"):
         assert (await client.call("POST", path, {"metadata": {"name": name}}))[0] == 201

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
@@ -56,7 +56,7 @@ class MemoryFleet:
         stored.metadata.uid = f"uid-{self.version + 1}"
         if not dry_run:
             self._store(stored, WatchEvent.TYPE_ADDED)
-        return Written(_copy(stored), ["the field is not acted on"] if "loud" in meta.labels else [])
+        return Written(_copy(stored), ("the field is not acted on",) if "loud" in meta.labels else ())
 
     async def update(self, message: Any, *, dry_run: bool = False, **options: Any) -> Written[Any]:
         self.calls.append(("update", options))
@@ -69,7 +69,7 @@ class MemoryFleet:
         stored.metadata.uid = current.metadata.uid
         if not dry_run:
             self._store(stored, WatchEvent.TYPE_MODIFIED)
-        return Written(_copy(stored), [])
+        return Written(_copy(stored))
 
     async def update_status(self, message: Any, **options: Any) -> Written[Any]:
         current = self._find(kind_of(message), message.metadata.namespace, message.metadata.name)
@@ -103,7 +103,7 @@ class MemoryFleet:
     async def bind(self, name: str, namespace: str, node: str, **options: Any) -> None:
         self.calls.append(("bind", {"node": node, **options}))
 
-    async def watch(self, kinds: list[Kind[Any]], **options: Any) -> AsyncIterator[WatchResponse]:
+    async def watch(self, kinds: Sequence[Kind[Any]], **options: Any) -> AsyncIterator[WatchResponse]:
         self.calls.append(("watch", options))
         queue: asyncio.Queue[WatchResponse] = asyncio.Queue()
         self._watchers.append(queue)

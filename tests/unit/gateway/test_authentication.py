@@ -1,5 +1,7 @@
 """Who a request is taken to come from."""
 
+from pathlib import Path
+
 import pytest
 
 from statefleet.errors import Unauthorized
@@ -10,22 +12,22 @@ CERTIFICATE = {"subject": ((("organizationName", MASTERS_GROUP),), (("commonName
 TOKENS = StaticTokens({"s3cret": Identity("robot", ("ci",))})
 
 
-def test_a_certificate_names_user_and_groups():
+def test_a_certificate_names_user_and_groups() -> None:
     found = Authenticator().identify("", CERTIFICATE)
     assert found == Identity("admin", (MASTERS_GROUP, AUTHENTICATED_GROUP))
 
 
-def test_a_token_names_its_owner():
+def test_a_token_names_its_owner() -> None:
     assert Authenticator(TOKENS).identify("Bearer s3cret", None) == Identity("robot", ("ci", AUTHENTICATED_GROUP))
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic czNjcmV0", "Bearer "])
-def test_without_a_valid_credential_nobody_is_let_in(header):
+def test_without_a_valid_credential_nobody_is_let_in(header: str) -> None:
     with pytest.raises(Unauthorized):
         Authenticator(TOKENS).identify(header, None)
 
 
-def test_a_stranger_may_be_let_in_but_not_with_a_wrong_token():
+def test_a_stranger_may_be_let_in_but_not_with_a_wrong_token() -> None:
     stranger = Identity("guest")
     open_door = Authenticator(TOKENS, stranger)
     assert open_door.identify("", None) == stranger
@@ -33,7 +35,7 @@ def test_a_stranger_may_be_let_in_but_not_with_a_wrong_token():
         open_door.identify("Bearer wrong", None)
 
 
-def test_tokens_are_read_from_a_file(tmp_path):
+def test_tokens_are_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "tokens.csv"
     path.write_text('abc,ann,1,"dev, ops"\n\ndef,bob,2\n', encoding="utf-8")
     tokens = StaticTokens.read(path)
@@ -42,7 +44,7 @@ def test_tokens_are_read_from_a_file(tmp_path):
     assert tokens.owner("ghi") is None
 
 
-def test_a_malformed_token_file_is_refused(tmp_path):
+def test_a_malformed_token_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokens.csv"
     path.write_text("abc,ann\n", encoding="utf-8")
     with pytest.raises(ValueError, match="line 1"):

@@ -2,13 +2,14 @@
 
 import base64
 import stat
+from pathlib import Path
 
 import yaml
 
 from statefleet.gateway import kubeconfig
 
 
-def test_the_file_is_complete_and_private(tmp_path):
+def test_the_file_is_complete_and_private(tmp_path: Path) -> None:
     credentials = kubeconfig.Credentials(b"authority", b"certificate", b"key")
     path = tmp_path / "deep" / "config"
     kubeconfig.write(path, kubeconfig.document("https://localhost:6443", credentials))
@@ -23,7 +24,7 @@ def test_the_file_is_complete_and_private(tmp_path):
     assert base64.b64decode(user["client-key-data"]) == b"key"
 
 
-def test_an_old_file_is_replaced_and_made_private(tmp_path):
+def test_an_old_file_is_replaced_and_made_private(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text("old", encoding="utf-8")
     path.chmod(0o644)

@@ -1,5 +1,7 @@
 """How the form of an answer is chosen."""
 
+from typing import Any
+
 import pytest
 
 from statefleet.errors import NotAcceptable
@@ -25,13 +27,13 @@ METADATA = (
         ("application/yaml", Accepted(yaml=True)),
     ],
 )
-def test_the_first_served_form_is_taken(accept, expected):
+def test_the_first_served_form_is_taken(accept: str, expected: Any) -> None:
     assert negotiate(accept) == expected
 
 
 @pytest.mark.parametrize(
     "accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/json;as=Chart;v=v1"]
 )
-def test_nothing_served_is_an_error(accept):
+def test_nothing_served_is_an_error(accept: str) -> None:
     with pytest.raises(NotAcceptable):
         negotiate(accept)

@@ -1,11 +1,14 @@
 """Patches: types, versions, repetition and what is refused."""
 
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from statefleet.api.core.v1.config_pb2 import ConfigMap
-from support.gateway_client import serve
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
+from support.gateway_client import Client, serve
 from support.memory_fleet import MemoryFleet
 
 MAP = "/api/v1/namespaces/n/configmaps/a"
@@ -14,19 +17,19 @@ JSON, MERGE, STRATEGIC = (f"application/{name}-patch+json" for name in ("json", 
 
 
 @pytest.fixture
-async def fleet():
+async def fleet() -> MemoryFleet:
     fleet = MemoryFleet()
-    await fleet.create(ConfigMap(metadata={"name": "a", "namespace": "n"}, data={"k": "v"}))
+    await fleet.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="n"), data={"k": "v"}))
     return fleet
 
 
 @pytest.fixture
-async def client(fleet):
+async def client(fleet: MemoryFleet) -> AsyncIterator[Client]:
     async with serve(fleet) as client:
         yield client
 
 
-def writes(fleet):
+def writes(fleet: MemoryFleet) -> list[str]:
     return [name for name, _ in fleet.calls if name == "update"]
 
 
@@ -38,21 +41,21 @@ def writes(fleet):
         (JSON, [{"op": "remove", "path": "/data/k"}, {"op": "add", "path": "/data/new", "value": "1"}]),
     ],
 )
-async def test_each_type_of_patch(client, content_type, patch):
+async def test_each_type_of_patch(client: Client, content_type: str, patch: Any) -> None:
     code, patched = await client.call("PATCH", MAP, patch, content_type)
     assert (code, patched["data"]) == (200, {"new": "1"})
 
 
-async def test_a_patch_that_changes_nothing_writes_nothing(client, fleet):
+async def test_a_patch_that_changes_nothing_writes_nothing(client: Client, fleet: MemoryFleet) -> None:
     code, patched = await client.call("PATCH", MAP, {"data": {"k": "v"}}, MERGE)
     assert (code, patched["metadata"]["resourceVersion"]) == (200, "1")
     assert writes(fleet) == []
 
 
-def interfere(fleet, times):
+def interfere(fleet: MemoryFleet, times: int) -> None:
     left = iter(range(times))
 
-    def meddle():
+    def meddle() -> None:
         if next(left, None) is not None:
             fleet.version += 1
             fleet.objects["ConfigMap", "n", "a"].metadata.resource_version = str(fleet.version)
@@ -60,14 +63,14 @@ def interfere(fleet, times):
     fleet.meddle = meddle
 
 
-async def test_it_is_tried_again_when_others_write_in_between(client, fleet):
+async def test_it_is_tried_again_when_others_write_in_between(client: Client, fleet: MemoryFleet) -> None:
     interfere(fleet, times=4)
     code, patched = await client.call("PATCH", MAP, {"data": {"new": "1"}}, MERGE)
     assert (code, patched["data"]) == (200, {"k": "v", "new": "1"})
     assert len(writes(fleet)) == 5
 
 
-async def test_but_not_for_ever(client, fleet):
+async def test_but_not_for_ever(client: Client, fleet: MemoryFleet) -> None:
     interfere(fleet, times=100)
     code, answer = await client.call("PATCH", MAP, {"data": {"new": "1"}}, MERGE)
     assert (code, answer["reason"]) == (409, "Conflict")
@@ -87,13 +90,15 @@ async def test_but_not_for_ever(client, fleet):
         ),
     ],
 )
-async def test_a_version_that_the_patch_names_is_kept_to(client, fleet, content_type, patch):
+async def test_a_version_that_the_patch_names_is_kept_to(
+    client: Client, fleet: MemoryFleet, content_type: str, patch: Any
+) -> None:
     code, answer = await client.call("PATCH", MAP, patch, content_type)
     assert (code, answer["reason"]) == (409, "Conflict")
     assert len(writes(fleet)) == 1
 
 
-async def test_a_patch_works_in_the_version_of_its_path(client):
+async def test_a_patch_works_in_the_version_of_its_path(client: Client) -> None:
     template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1, "template": template}})
     path = "/apis/apps/v1beta2/namespaces/n/statefulsets/s"
@@ -106,7 +111,7 @@ async def test_a_patch_works_in_the_version_of_its_path(client):
     assert patched["spec"]["template"]["spec"]["containers"][0]["image"] == "j"
 
 
-async def test_the_scale(client):
+async def test_the_scale(client: Client) -> None:
     await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1}})
     code, scale = await client.call("GET", f"{SETS}/s/scale")
     assert (code, scale["kind"], scale["apiVersion"], scale["spec"]) == (
@@ -122,14 +127,14 @@ async def test_the_scale(client):
     assert (await client.call("GET", f"{SETS}/s"))[1]["spec"]["replicas"] == 2
 
 
-async def test_the_status(client):
+async def test_the_status(client: Client) -> None:
     await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1}})
     patch = {"spec": {"replicas": 9}, "status": {"readyReplicas": 3}}
     code, patched = await client.call("PATCH", f"{SETS}/s/status", patch, MERGE)
     assert (code, patched["spec"]["replicas"], patched["status"]["readyReplicas"]) == (200, 1, 3)
 
 
-async def test_unknown_fields(client, fleet):
+async def test_unknown_fields(client: Client, fleet: MemoryFleet) -> None:
     code, answer = await client.call("PATCH", f"{MAP}?fieldValidation=Strict", {"bogus": 1}, MERGE)
     assert (code, answer["reason"]) == (422, "Invalid")
     assert answer["details"]["causes"][0]["field"] == "patch"
@@ -157,17 +162,17 @@ async def test_unknown_fields(client, fleet):
         (MERGE, '{"data":[]}', 422),
     ],
 )
-async def test_what_is_refused(client, fleet, content_type, patch, code):
+async def test_what_is_refused(client: Client, fleet: MemoryFleet, content_type: str, patch: Any, code: int) -> None:
     assert (await client.call("PATCH", MAP, patch, content_type))[0] == code
     assert writes(fleet) == []
 
 
-async def test_what_is_not_there(client):
+async def test_what_is_not_there(client: Client) -> None:
     code, answer = await client.call("PATCH", MAP + "bsent", {}, MERGE)
     assert (code, answer["reason"]) == (404, "NotFound")
 
 
-async def test_a_dry_run(client):
+async def test_a_dry_run(client: Client) -> None:
     code, patched = await client.call("PATCH", f"{MAP}?dryRun=All", {"data": {"new": "1"}}, MERGE)
     assert (code, patched["data"]) == (200, {"k": "v", "new": "1"})
     assert (await client.call("GET", MAP))[1]["data"] == {"k": "v"}

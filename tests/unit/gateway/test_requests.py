@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from support.gateway_client import serve
 from support.memory_fleet import MemoryFleet
 
@@ -15,13 +16,13 @@ UNWORDED = {"array", "sts-wrong-kind"}
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-async def test_request(path):
+async def test_request(path: Path) -> None:
     case = json.loads(path.read_text(encoding="utf-8"))
     fleet = MemoryFleet()
     if path.stem in {"put-conflict", "put-name-mismatch"}:
-        await fleet.create(StatefulSet(metadata={"name": "x", "namespace": "oracle"}))
+        await fleet.create(StatefulSet(metadata=ObjectMeta(name="x", namespace="oracle")))
         fleet.version += 5
-        await fleet.update(StatefulSet(metadata={"name": "x", "namespace": "oracle"}))
+        await fleet.update(StatefulSet(metadata=ObjectMeta(name="x", namespace="oracle")))
     request, expected = case["request"], case["response"]
     async with serve(fleet) as client:
         code, answer = await client.call(request["method"], request["path"], request["body"])

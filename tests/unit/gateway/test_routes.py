@@ -22,7 +22,9 @@ from statefleet.gateway.routes import resolve
         ("/apis/apps/v1beta1/namespaces/n/statefulsets/s", "StatefulSet", "apps/v1beta1", "n", "s", ""),
     ],
 )  # fmt: skip
-def test_a_path_names_a_resource(path, kind, api_version, namespace, name, subresource):
+def test_a_path_names_a_resource(
+    path: str, kind: str, api_version: str, namespace: str, name: str, subresource: str
+) -> None:
     target = resolve(path)
     assert target is not None
     assert (target.kind.name, target.served.api_version) == (kind, api_version)
@@ -46,7 +48,7 @@ def test_a_path_names_a_resource(path, kind, api_version, namespace, name, subre
         "/api/v1/namespaces//pods",
     ],
 )
-def test_other_paths_name_none(path):
+def test_other_paths_name_none(path: str) -> None:
     assert resolve(path) is None
 
 
@@ -54,7 +56,7 @@ def test_other_paths_name_none(path):
     ("path", "scope"),
     [("/api/v1/pods", "cluster"), ("/api/v1/namespaces/n/pods", "namespace"), ("/api/v1/nodes/a", "resource")],
 )
-def test_metrics_count_by_scope(path, scope):
+def test_metrics_count_by_scope(path: str, scope: str) -> None:
     target = resolve(path)
     assert target is not None
     assert target.scope == scope

@@ -2,56 +2,62 @@
 
 import io
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from statefleet.api.core.v1.config_pb2 import ConfigMap
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
+from statefleet.api.meta.v1.primitives_pb2 import Time
 from statefleet.gateway.authentication import Authenticator, StaticTokens
 from statefleet.gateway.documents import MAGIC
-from support.gateway_client import ADMIN, serve
+from statefleet.gateway.versions import ServedResource
+from support.gateway_client import ADMIN, Client, serve
 from support.memory_fleet import MemoryFleet
 
 MAPS = "/api/v1/namespaces/n/configmaps"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
-def config_map(name: str = "a", **data: str) -> dict:
+def config_map(name: str = "a", **data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data or {"k": "v"}}
 
 
 @pytest.fixture
-def fleet():
+def fleet() -> MemoryFleet:
     return MemoryFleet()
 
 
 @pytest.fixture
-async def client(fleet):
+async def client(fleet: MemoryFleet) -> AsyncIterator[Client]:
     async with serve(fleet) as client:
         yield client
 
 
-async def test_what_is_created_can_be_got(client):
+async def test_what_is_created_can_be_got(client: Client) -> None:
     code, created = await client.call("POST", MAPS, config_map())
     assert code == 201
     assert await client.call("GET", f"{MAPS}/a") == (200, created)
     assert created["metadata"]["namespace"] == "n"
 
 
-async def test_a_yaml_body(client):
+async def test_a_yaml_body(client: Client) -> None:
     code, created = await client.call("POST", MAPS, "metadata: {name: y}\ndata: {k: v}\n", "application/yaml")
     assert (code, created["data"]) == (201, {"k": "v"})
 
 
-async def test_a_protobuf_body(client):
-    raw = ConfigMap(metadata={"name": "p", "creation_timestamp": {}}, data={"k": "v"}).SerializeToString()
+async def test_a_protobuf_body(client: Client) -> None:
+    raw = ConfigMap(metadata=ObjectMeta(name="p", creation_timestamp=Time()), data={"k": "v"}).SerializeToString()
     type_meta = b"\x0a\x02v1\x12\x09ConfigMap"
     body = MAGIC + b"\x0a" + bytes([len(type_meta)]) + type_meta + b"\x12" + bytes([len(raw)]) + raw
     code, created = await client.call("POST", MAPS, body, "application/vnd.kubernetes.protobuf")
     assert (code, created["data"]) == (201, {"k": "v"})
 
 
-async def test_unknown_and_repeated_fields(client):
+async def test_unknown_and_repeated_fields(client: Client) -> None:
     body = '{"metadata":{"name":"w"},"bogus":1,"data":{"a":"1","a":"2"}}'
     code, answer = await client.call("POST", f"{MAPS}?fieldValidation=Strict", body)
     assert code == 400
@@ -68,21 +74,21 @@ async def test_unknown_and_repeated_fields(client):
         assert "Warning" not in response.headers
 
 
-async def test_warnings_of_the_service_reach_the_client(client):
+async def test_warnings_of_the_service_reach_the_client(client: Client) -> None:
     body = config_map()
     body["metadata"]["labels"] = {"loud": "yes"}
     async with client.session.post(MAPS, json=body) as response:
         assert response.headers["Warning"] == '299 - "the field is not acted on"'
 
 
-async def test_a_dry_run_leaves_nothing_in_the_cache(client):
+async def test_a_dry_run_leaves_nothing_in_the_cache(client: Client) -> None:
     await client.call("POST", MAPS, config_map(k="old"))
     code, tried = await client.call("PUT", f"{MAPS}/a?dryRun=All", config_map(k="new"))
     assert (code, tried["data"]) == (200, {"k": "new"})
     assert (await client.call("GET", f"{MAPS}/a"))[1]["data"] == {"k": "old"}
 
 
-async def test_lists_come_in_pages(client):
+async def test_lists_come_in_pages(client: Client) -> None:
     for name in ("a", "b", "c"):
         await client.call("POST", MAPS, config_map(name))
     code, page = await client.call("GET", f"{MAPS}?limit=2")
@@ -92,7 +98,7 @@ async def test_lists_come_in_pages(client):
     assert page["metadata"] == {"resourceVersion": "3", "continue": "next", "remainingItemCount": 1}
 
 
-async def test_a_table_has_columns_and_rows(client):
+async def test_a_table_has_columns_and_rows(client: Client) -> None:
     await client.call("POST", MAPS, config_map())
     _, table = await client.call("GET", MAPS, Accept=f"{TABLE},application/json")
     assert table["kind"] == "Table"
@@ -101,7 +107,7 @@ async def test_a_table_has_columns_and_rows(client):
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
 
 
-async def test_metadata_alone(client):
+async def test_metadata_alone(client: Client) -> None:
     await client.call("POST", MAPS, config_map())
     _, one = await client.call(
         "GET", f"{MAPS}/a", Accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -110,19 +116,19 @@ async def test_metadata_alone(client):
     assert "data" not in one
 
 
-async def test_an_answer_in_yaml(client):
+async def test_an_answer_in_yaml(client: Client) -> None:
     await client.call("POST", MAPS, config_map())
     async with client.session.get(f"{MAPS}/a", headers={"Accept": "application/yaml"}) as response:
         assert response.content_type == "application/yaml"
         assert "data:\n  k: v\n" in await response.text()
 
 
-async def test_protobuf_alone_is_not_acceptable(client):
+async def test_protobuf_alone_is_not_acceptable(client: Client) -> None:
     code, answer = await client.call("GET", MAPS, Accept="application/vnd.kubernetes.protobuf")
     assert (code, answer["reason"]) == (406, "NotAcceptable")
 
 
-async def test_an_old_version_answers_in_its_own_words_and_with_a_warning(client):
+async def test_an_old_version_answers_in_its_own_words_and_with_a_warning(client: Client) -> None:
     path = "/apis/apps/v1beta1/namespaces/n/statefulsets"
     template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     body = {
@@ -141,7 +147,7 @@ async def test_an_old_version_answers_in_its_own_words_and_with_a_warning(client
     assert current["spec"]["updateStrategy"]["type"] == "OnDelete"
 
 
-async def test_delete_tells_what_is_gone(client):
+async def test_delete_tells_what_is_gone(client: Client) -> None:
     _, created = await client.call("POST", MAPS, config_map())
     code, outcome = await client.call("DELETE", f"{MAPS}/a")
     uid = created["metadata"]["uid"]
@@ -152,7 +158,7 @@ async def test_delete_tells_what_is_gone(client):
     )
 
 
-async def test_delete_reads_options_from_body_or_query(client, fleet):
+async def test_delete_reads_options_from_body_or_query(client: Client, fleet: MemoryFleet) -> None:
     await client.call("POST", MAPS, config_map())
     body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground", "dryRun": ["All"]}
     await client.call("DELETE", f"{MAPS}/a", body)
@@ -162,7 +168,7 @@ async def test_delete_reads_options_from_body_or_query(client, fleet):
     assert (options.grace_period_seconds, options.propagation_policy) == (0, "Orphan")
 
 
-async def test_delete_answers_with_the_object_that_stays(client, fleet):
+async def test_delete_answers_with_the_object_that_stays(client: Client, fleet: MemoryFleet) -> None:
     body = config_map()
     body["metadata"]["finalizers"] = ["x/y"]
     await client.call("POST", MAPS, body)
@@ -170,7 +176,7 @@ async def test_delete_answers_with_the_object_that_stays(client, fleet):
     assert (code, answer["kind"]) == (200, "ConfigMap")
 
 
-async def test_a_collection_is_deleted_by_selector(client):
+async def test_a_collection_is_deleted_by_selector(client: Client) -> None:
     for name, app in (("a", "x"), ("b", "y"), ("c", "x")):
         body = config_map(name)
         body["metadata"]["labels"] = {"app": app}
@@ -181,12 +187,12 @@ async def test_a_collection_is_deleted_by_selector(client):
     assert [item["metadata"]["name"] for item in left["items"]] == ["b"]
 
 
-async def test_a_body_over_the_limit(client):
+async def test_a_body_over_the_limit(client: Client) -> None:
     code, answer = await client.call("POST", MAPS, io.BytesIO(b" " * (3 * 1024 * 1024 + 1)))
     assert (code, answer["reason"]) == (413, "RequestEntityTooLarge")
 
 
-async def test_a_body_of_an_unknown_type(client):
+async def test_a_body_of_an_unknown_type(client: Client) -> None:
     code, answer = await client.call("POST", MAPS, "x", "text/plain")
     assert (code, answer["reason"]) == (415, "UnsupportedMediaType")
 
@@ -201,7 +207,7 @@ async def test_a_body_of_an_unknown_type(client):
         ("GET", "/api/v1/namespaces/n/pods/p/eviction", "POST"),
     ],
 )
-async def test_a_method_that_the_path_has_not(client, method, path, allow):
+async def test_a_method_that_the_path_has_not(client: Client, method: str, path: str, allow: str) -> None:
     async with client.session.request(method, path) as response:
         assert (response.status, response.headers["Allow"]) == (405, allow)
         assert (await response.json())["reason"] == "MethodNotAllowed"
@@ -210,12 +216,12 @@ async def test_a_method_that_the_path_has_not(client, method, path, allow):
 @pytest.mark.parametrize(
     "path", ["/", "/nothing", "/apis/apps/v1/namespaces/n/deployments", "/api/v1/namespaces/n/nodes"]
 )
-async def test_a_path_that_names_nothing(client, path):
+async def test_a_path_that_names_nothing(client: Client, path: str) -> None:
     async with client.session.get(path) as response:
         assert (response.status, await response.text()) == (404, "404 page not found\n")
 
 
-async def test_eviction_and_binding(client, fleet):
+async def test_eviction_and_binding(client: Client, fleet: MemoryFleet) -> None:
     pod = "/api/v1/namespaces/n/pods/p"
     eviction = {
         "apiVersion": "policy/v1",
@@ -236,7 +242,7 @@ async def test_eviction_and_binding(client, fleet):
     assert (code, fleet.calls[-1][1]["node"]) == (201, "a")
 
 
-async def test_only_health_is_open_to_everybody(fleet):
+async def test_only_health_is_open_to_everybody(fleet: MemoryFleet) -> None:
     async with serve(fleet, Authenticator(StaticTokens({"t": ADMIN}))) as client:
         for path in ("/healthz", "/livez", "/readyz"):
             async with client.session.get(path) as response:
@@ -247,7 +253,7 @@ async def test_only_health_is_open_to_everybody(fleet):
         assert (await client.call("GET", MAPS, Authorization="Bearer t"))[0] == 200
 
 
-async def test_reviews(client):
+async def test_reviews(client: Client) -> None:
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
     body = {**review, "spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
     code, answer = await client.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
@@ -256,7 +262,7 @@ async def test_reviews(client):
     assert (code, answer["status"]["userInfo"]["username"]) == (201, "admin")
 
 
-async def test_discovery_and_version(client):
+async def test_discovery_and_version(client: Client) -> None:
     _, version = await client.call("GET", "/version")
     assert version["gitVersion"].startswith("v1.37")
     _, groups = await client.call("GET", "/apis")
@@ -269,7 +275,7 @@ async def test_discovery_and_version(client):
     assert "statefulsets/scale" in [resource["name"] for resource in resources["resources"]]
 
 
-async def test_requests_are_counted(client):
+async def test_requests_are_counted(client: Client) -> None:
     await client.call("GET", f"{MAPS}/none")
     async with client.session.get("/metrics") as response:
         text = await response.text()
@@ -277,12 +283,19 @@ async def test_requests_are_counted(client):
     assert f"apiserver_request_total{{{labels}}} 1.0" in text
 
 
-async def test_an_answer_is_encoded_once_for_each_change(client, fleet, monkeypatch):
+async def test_an_answer_is_encoded_once_for_each_change(
+    client: Client, fleet: MemoryFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from statefleet.gateway import encoding
 
     encoded = []
     real = encoding.encode
-    monkeypatch.setattr(encoding, "encode", lambda *given: encoded.append(given) or real(*given))
+
+    def counted(served: ServedResource, message: Message) -> bytes:
+        encoded.append(message)
+        return real(served, message)
+
+    monkeypatch.setattr(encoding, "encode", counted)
     await client.call("POST", MAPS, config_map())
     first = await client.call("GET", f"{MAPS}/a")
     assert await client.call("GET", f"{MAPS}/a") == first
@@ -290,8 +303,11 @@ async def test_an_answer_is_encoded_once_for_each_change(client, fleet, monkeypa
     assert len(encoded) == 1
 
 
-async def test_a_pod_is_read_as_it_was_written(client):
-    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i", "resources": {}}]}}
+async def test_a_pod_is_read_as_it_was_written(client: Client) -> None:
+    pod: dict[str, Any] = {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "i", "resources": {}}]},
+    }
     await client.call("POST", "/api/v1/namespaces/n/pods", json.dumps(pod))
     _, read = await client.call("GET", "/api/v1/namespaces/n/pods/p")
     assert read["kind"] == Pod.DESCRIPTOR.name

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
+import aiohttp
 import pytest
 
 from statefleet.api.core.v1.config_pb2 import ConfigMap
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent
 from statefleet.objects.kinds import CONFIG_MAP
-from support.gateway_client import serve
+from support.gateway_client import Client, serve
 from support.memory_fleet import MemoryFleet
 
 MAPS = "/api/v1/namespaces/n/configmaps"
@@ -16,47 +20,47 @@ WATCH_LIST = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderTha
 
 
 @pytest.fixture
-async def fleet():
+async def fleet() -> MemoryFleet:
     fleet = MemoryFleet()
-    await fleet.create(ConfigMap(metadata={"name": "a", "namespace": "n"}, data={"k": "v"}))
+    await fleet.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="n"), data={"k": "v"}))
     return fleet
 
 
 @pytest.fixture
-async def client(fleet):
+async def client(fleet: MemoryFleet) -> AsyncIterator[Client]:
     async with serve(fleet) as client:
         yield client
 
 
-async def lines(response, count):
+async def lines(response: aiohttp.ClientResponse, count: int) -> list[Any]:
     return [json.loads(await response.content.readline()) for _ in range(count)]
 
 
-async def test_what_is_there_comes_first_and_then_each_change(client, fleet):
+async def test_what_is_there_comes_first_and_then_each_change(client: Client, fleet: MemoryFleet) -> None:
     async with client.session.get(f"{MAPS}?watch=1") as response:
         (first,) = await lines(response, 1)
         assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "a")
-        await fleet.update(ConfigMap(metadata={"name": "a", "namespace": "n"}, data={"k": "w"}))
+        await fleet.update(ConfigMap(metadata=ObjectMeta(name="a", namespace="n"), data={"k": "w"}))
         (second,) = await lines(response, 1)
         assert (second["type"], second["object"]["data"]) == ("MODIFIED", {"k": "w"})
 
 
-async def test_nothing_comes_first_after_a_version(client, fleet):
+async def test_nothing_comes_first_after_a_version(client: Client, fleet: MemoryFleet) -> None:
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         assert fleet.calls[-1][1]["resource_version"] == "1"
-        await fleet.update(ConfigMap(metadata={"name": "a", "namespace": "n"}))
+        await fleet.update(ConfigMap(metadata=ObjectMeta(name="a", namespace="n")))
         (first,) = await lines(response, 1)
         assert (first["type"], first["object"]["metadata"]["resourceVersion"]) == ("MODIFIED", "2")
 
 
-async def test_no_initial_events_and_no_version_starts_now(client, fleet):
+async def test_no_initial_events_and_no_version_starts_now(client: Client, fleet: MemoryFleet) -> None:
     query = "watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
     async with client.session.get(f"{MAPS}?{query}") as response:
         assert response.status == 200
         assert fleet.calls[-1][1]["resource_version"] == "1"
 
 
-async def test_initial_events_end_with_a_bookmark(client):
+async def test_initial_events_end_with_a_bookmark(client: Client) -> None:
     async with client.session.get(f"{MAPS}?{WATCH_LIST}") as response:
         added, bookmark = await lines(response, 2)
     assert added["type"] == "ADDED"
@@ -66,7 +70,9 @@ async def test_initial_events_end_with_a_bookmark(client):
     assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-async def test_a_deletion_carries_the_last_state_at_the_version_of_the_deletion(client, fleet):
+async def test_a_deletion_carries_the_last_state_at_the_version_of_the_deletion(
+    client: Client, fleet: MemoryFleet
+) -> None:
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         await client.call("DELETE", f"{MAPS}/a")
         (event,) = await lines(response, 1)
@@ -74,22 +80,24 @@ async def test_a_deletion_carries_the_last_state_at_the_version_of_the_deletion(
     assert (event["object"]["data"], event["object"]["metadata"]["resourceVersion"]) == ({"k": "v"}, "2")
 
 
-async def test_a_deletion_from_view_does_not_hide_the_object_of_that_version(client, fleet):
+async def test_a_deletion_from_view_does_not_hide_the_object_of_that_version(
+    client: Client, fleet: MemoryFleet
+) -> None:
     """Who selects by a label sees what was there before the label went, who does not sees what is there after."""
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         old = fleet.objects["ConfigMap", "n", "a"]
         fleet.tell(WatchEvent(type=WatchEvent.TYPE_DELETED, object=CONFIG_MAP.wrap(old), resource_version="2"))
-        await fleet.update(ConfigMap(metadata={"name": "a", "namespace": "n"}, data={"k": "w"}))
+        await fleet.update(ConfigMap(metadata=ObjectMeta(name="a", namespace="n"), data={"k": "w"}))
         gone, changed = await lines(response, 2)
     assert gone["object"]["data"] == {"k": "v"}
     assert changed["object"]["data"] == {"k": "w"}
     assert gone["object"]["metadata"]["resourceVersion"] == changed["object"]["metadata"]["resourceVersion"]
 
 
-async def test_tables_name_their_columns_once(client, fleet):
+async def test_tables_name_their_columns_once(client: Client, fleet: MemoryFleet) -> None:
     headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
     async with client.session.get(f"{MAPS}?watch=1", headers=headers) as response:
-        await fleet.update(ConfigMap(metadata={"name": "a", "namespace": "n"}))
+        await fleet.update(ConfigMap(metadata=ObjectMeta(name="a", namespace="n")))
         first, second = await lines(response, 2)
     assert first["object"]["kind"] == "Table"
     assert first["object"]["columnDefinitions"]
@@ -97,7 +105,7 @@ async def test_tables_name_their_columns_once(client, fleet):
     assert second["object"]["rows"][0]["cells"][0] == "a"
 
 
-async def test_a_forgotten_version_is_an_error_event_with_status_200(client, fleet):
+async def test_a_forgotten_version_is_an_error_event_with_status_200(client: Client, fleet: MemoryFleet) -> None:
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         fleet.tell(WatchEvent(type=WatchEvent.TYPE_EXPIRED, resource_version="9"))
         (event,) = await lines(response, 1)
@@ -105,21 +113,21 @@ async def test_a_forgotten_version_is_an_error_event_with_status_200(client, fle
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
-async def test_bookmarks_only_for_who_wants_them(client, fleet):
+async def test_bookmarks_only_for_who_wants_them(client: Client, fleet: MemoryFleet) -> None:
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         fleet.tell(WatchEvent(type=WatchEvent.TYPE_BOOKMARK, resource_version="1"))
-        await fleet.update(ConfigMap(metadata={"name": "a", "namespace": "n"}))
+        await fleet.update(ConfigMap(metadata=ObjectMeta(name="a", namespace="n")))
         (event,) = await lines(response, 1)
     assert event["type"] == "MODIFIED"
 
 
-async def test_its_time_over_a_watch_ends_cleanly(client):
+async def test_its_time_over_a_watch_ends_cleanly(client: Client) -> None:
     async with client.session.get(f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion=1") as response:
         async with asyncio.timeout(1.9):
             assert await response.read() == b""
 
 
-async def test_stopping_ends_watches_cleanly(client):
+async def test_stopping_ends_watches_cleanly(client: Client) -> None:
     async with client.session.get(f"{MAPS}?watch=1") as response:
         await lines(response, 1)
         client.gateway.stop()
@@ -142,5 +150,5 @@ async def test_stopping_ends_watches_cleanly(client):
         ("timeoutSeconds=soon", 400),
     ],
 )
-async def test_what_is_wrong_is_said_before_the_stream(client, query, code):
+async def test_what_is_wrong_is_said_before_the_stream(client: Client, query: dict[str, str], code: int) -> None:
     assert (await client.call("GET", f"{MAPS}?watch=1&{query}"))[0] == code
