@@ -132,7 +132,7 @@ def _qos_totals(resources: Iterable[ResourceRequirements]) -> tuple[Amounts, Amo
 
 
 def _qos_amounts(resources: Mapping[str, Quantity]) -> Amounts:
-    found = {name: quantity.parse(resources[name].string).nano for name in _QOS_RESOURCES if name in resources}
+    found = {name: quantity.parse(resources[name].string or "0").nano for name in _QOS_RESOURCES if name in resources}
     return {name: nano for name, nano in found.items() if nano}
 
 
@@ -146,7 +146,8 @@ def _amounts(resources: Mapping[str, Quantity]) -> Amounts:
 
 
 def amount(name: str, text: str) -> int:
-    """Return a quantity of a resource: thousandths for cpu, whole units for the others."""
+    """Return a quantity of a resource: thousandths for cpu, whole units for the others. An empty text is zero."""
+    text = text or "0"
     return quantity.milli(text) if name == "cpu" else quantity.value(text)
 
 

@@ -29,7 +29,7 @@ def json_patch(document: Any, operations: Any) -> Any:
     """
     changed = _duplicate(document)
     for operation in _checked(operations):
-        apply = _OPERATIONS.get(operation.get("op", ""))
+        apply = _OPERATIONS.get(str(operation.get("op")))
         if apply is None:
             raise unprocessable()
         changed = apply(changed, operation)
@@ -167,7 +167,7 @@ def _equal(left: Any, right: Any) -> bool:
     return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
 
 
-_OPERATIONS: Final[dict[Any, Callable[[Any, Operation], Any]]] = {
+_OPERATIONS: Final[dict[str, Callable[[Any, Operation], Any]]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,
