@@ -54,13 +54,9 @@ def main() -> None:
 @options.behaviour_options
 @options.logging_options
 def up(data_dir: Path, kubeconfig: Path | None, log_level: str, log_format: str, **values: Any) -> None:
-    """Run the whole suite in this process.
+    """Run the whole suite in this process, with simulated nodes.
 
-    \b
-    Example:
-      statefleet up --nodes 3 &
-      export KUBECONFIG=~/.statefleet/kubeconfig
-      kubectl get nodes
+    It writes a configuration for kubectl and says where: export KUBECONFIG as it shows, then try `kubectl get nodes`.
     """
     from statefleet.app.embedded import EmbeddedSettings  # noqa: PLC0415 -- the suite, which help does not need
     from statefleet.app.running import run  # noqa: PLC0415

@@ -42,10 +42,9 @@ async def run_demo(*, fast: bool, keep: bool) -> None:
     """
     kubectl = find_kubectl()
     console = Console(highlight=False)
+    console.soft_wrap = not console.is_terminal
     console.print("[bold]Statefleet[/bold] plays the life of a ZooKeeper ensemble and a Kafka cluster.")
-    console.print(
-        "kubectl, the services, the log on disk and the workers are real; nodes and containers are simulated."
-    )
+    console.print("Real: kubectl, the services, the log on disk, the workers. Simulated: nodes and containers.\n")
     with tempfile.TemporaryDirectory(prefix="statefleet-demo-") as directory:
         settings = EmbeddedSettings(
             data_dir=Path(directory),
@@ -125,7 +124,8 @@ class _Stage:
 
     async def _run(self, step: Step) -> None:
         arguments = [argument.replace("{examples}", self._examples) for argument in step.arguments]
-        self._screen.run(shlex.join(["kubectl", *step.arguments]).replace("'{examples}", "'examples"))
+        shown = [argument.replace("{examples}", "examples") for argument in step.arguments]
+        self._screen.run(shlex.join(["kubectl", *shown]))
         process = await asyncio.create_subprocess_exec(
             self._kubectl,
             *arguments,
