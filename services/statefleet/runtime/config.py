@@ -26,7 +26,7 @@ class ConfigError(Exception):
         self.problems = tuple(problems)
 
 
-def setting(default: Any = MISSING, *, text: str = "", choices: Sequence[str] = ()) -> Any:
+def setting(*, default: Any = MISSING, text: str = "", choices: Sequence[str] = ()) -> Any:
     """Declare a field of a settings class: what it is for, its default (none: it is required) and what it may be."""
     return dataclasses.field(default=default, metadata={_TEXT: text, _CHOICES: tuple(choices)})
 
