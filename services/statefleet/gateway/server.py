@@ -15,6 +15,12 @@ from statefleet.gateway.gateway import Gateway
 SHUTDOWN_SECONDS = 5.0
 """How long requests under way may take once the server stops."""
 
+KEEP_ALIVE_SECONDS = 180.0
+"""How long an idle connection is kept: longer than clients keep theirs, so that it is they who close it."""
+
+HEAD_LIMIT = 64 * 1024
+"""The longest request line, and the longest header, in bytes: selectors can be long."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
@@ -47,7 +53,14 @@ class GatewayServer:
         self._port = port
         self._tls = tls
         self._runner = web.ServerRunner(
-            web.Server(gateway.handle, handler_cancellation=True, access_log=None),
+            web.Server(
+                gateway.handle,
+                handler_cancellation=True,
+                access_log=None,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
+                max_line_size=HEAD_LIMIT,
+                max_field_size=HEAD_LIMIT,
+            ),
             shutdown_timeout=SHUTDOWN_SECONDS,
         )
 

@@ -98,6 +98,11 @@ async def test_lists_come_in_pages(client: Client) -> None:
     assert page["metadata"] == {"resourceVersion": "3", "continue": "next", "remainingItemCount": 1}
 
 
+async def test_a_selector_may_be_long(client: Client) -> None:
+    values = ",".join(f"value-{number}" for number in range(3000))
+    assert (await client.call("GET", f"{MAPS}?labelSelector=app in ({values})"))[0] == 200
+
+
 async def test_a_table_has_columns_and_rows(client: Client) -> None:
     await client.call("POST", MAPS, config_map())
     _, table = await client.call("GET", MAPS, Accept=f"{TABLE},application/json")

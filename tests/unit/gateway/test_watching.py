@@ -11,7 +11,7 @@ import pytest
 from statefleet.api.core.v1.config_pb2 import ConfigMap
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent
-from statefleet.objects.kinds import CONFIG_MAP
+from statefleet.objects.kinds import CONFIG_MAP, KINDS, Kind
 from support.gateway_client import Client, serve
 from support.memory_fleet import MemoryFleet
 
@@ -103,6 +103,20 @@ async def test_tables_name_their_columns_once(client: Client, fleet: MemoryFleet
     assert first["object"]["columnDefinitions"]
     assert not second["object"].get("columnDefinitions")
     assert second["object"]["rows"][0]["cells"][0] == "a"
+
+
+@pytest.mark.parametrize("form", ["Table", "PartialObjectMetadata"])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+async def test_bookmarks_of_every_kind_in_every_form(kind: Kind[Any], form: str) -> None:
+    group = f"apis/{kind.group}" if kind.group else "api"
+    headers = {"Accept": f"application/json;as={form};v=v1;g=meta.k8s.io"}
+    async with serve(MemoryFleet()) as client:
+        path = f"/{group}/{kind.version}/{kind.plural}?{WATCH_LIST}"
+        async with client.session.get(path, headers=headers) as response:
+            (event,) = await lines(response, 1)
+    shown = event["object"]["rows"][0]["object"] if form == "Table" else event["object"]
+    assert (event["type"], event["object"]["kind"]) == ("BOOKMARK", form)
+    assert shown["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
 async def test_a_forgotten_version_is_an_error_event_with_status_200(client: Client, fleet: MemoryFleet) -> None:
