@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from statefleet.gateway.media import Accepted
 from statefleet.gateway.routes import Target
-from statefleet.rpc.identity import Identity
 
 JSON = "application/json"
 
@@ -19,7 +18,6 @@ class Call:
     target: Target
     query: Mapping[str, str]
     accepted: Accepted
-    caller: Identity
     body: bytes = b""
     content_type: str = ""
     user_agent: str = ""

@@ -148,7 +148,7 @@ def read_patch(call: Call) -> ReadPatch:
             complaints,
             patches.refused_document,
         )
-    names_version = bool(_part(_part({"patch": value}, "patch"), "metadata").get("resourceVersion"))
+    names_version = bool(_part(_part(value, "metadata"), "resourceVersion"))
     if media_type == MERGE_PATCH:
         return ReadPatch(
             lambda document: patches.merge_patch(document, value), names_version, complaints, patches.refused_document
@@ -180,9 +180,8 @@ def _sets_version(operations: Any) -> bool:
     )
 
 
-def _part(document: Document, name: str) -> Document:
-    part = document.get(name)
-    return part if isinstance(part, dict) else {}
+def _part(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _decode(patched: Patched, document: Document, reading: ReadPatch, options: WriteOptions) -> Decoded:
