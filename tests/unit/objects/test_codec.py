@@ -103,6 +103,14 @@ class TestEmission:
             workload.spec.template.spec.containers.add(name=f"container-{number}", image="registry/image:1")
         assert orjson.loads(encode_bytes(workload)) == encode(workload)
 
+    def test_text_is_right_however_much_was_written_before(self) -> None:
+        pod = Pod()
+        pod.spec.containers.add(name="c")
+        for number in range(2500):
+            pod.status.message = pod.spec.containers[0].image = str(number)
+            text = encode_bytes(pod)
+        assert orjson.loads(text) == encode(pod)
+
 
 class TestRawJson:
     def test_data_is_kept_to_the_byte_in_text(self) -> None:

@@ -11,7 +11,8 @@ equal messages.
 from __future__ import annotations
 
 from statefleet.objects.codec.decoding import decode
-from statefleet.objects.codec.encoding import encode, encode_bytes
+from statefleet.objects.codec.encoding import encode
+from statefleet.objects.codec.text import encode_bytes
 from statefleet.objects.codec.values import compact_json
 
 __all__ = ["compact_json", "decode", "encode", "encode_bytes"]

@@ -7,10 +7,9 @@ from a template.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
-import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -31,25 +30,15 @@ LEAF_WRITERS: Final[dict[Descriptor, Writer]] = {
     RawExtension.DESCRIPTOR: values.write_raw,
     Time.DESCRIPTOR: values.write_time,
 }
-_SECTION_BYTES: Final = 4096
-"""Larger sections are written each time: to keep them would cost more memory than it saves time."""
 
 
 def encode(message: Message) -> JsonObject:
     """Return the JSON object of any message, new and the caller's own. A kind's begins with its apiVersion and kind.
 
-    Maps are ordered by key. Raw JSON is parsed; where its very bytes matter, `encode_bytes` keeps them.
+    Maps are ordered by key. Raw JSON is parsed; where its very bytes matter, see `encode_bytes`.
     """
-    found: JsonObject = _message_writer(message.DESCRIPTOR)(message)
+    found: JsonObject = message_writer(message.DESCRIPTOR)(message)
     return found
-
-
-def encode_bytes(message: Message) -> bytes:
-    """Return the JSON text of any message, as of `encode`.
-
-    Raw JSON that is a field of the message itself, such as a ControllerRevision's data, is kept to the byte.
-    """
-    return orjson.dumps(_text_writer(message.DESCRIPTOR)(message))
 
 
 def absent_value(field: Field) -> Any:
@@ -62,35 +51,31 @@ def absent_value(field: Field) -> Any:
 
 
 @cache
-def _message_writer(descriptor: Descriptor) -> Writer:
-    return LEAF_WRITERS.get(descriptor) or _object_writer(descriptor, _field_writer)
-
-
-@cache
-def _text_writer(descriptor: Descriptor) -> Writer:
-    return _object_writer(descriptor, _section_writer)
+def message_writer(descriptor: Descriptor) -> Writer:
+    """Return what writes a message."""
+    return LEAF_WRITERS.get(descriptor) or object_writer(descriptor, field_writer)
 
 
 class _Plan(dict[FieldDescriptor, tuple[str, Writer | None, bool]]):
     """For each field met so far: its name in JSON (none: inline), its writer (none: as it is), and if zero counts."""
 
-    def __init__(self, field_writer: Callable[[Field], Writer | None]) -> None:
+    def __init__(self, writer_of: Callable[[Field], Writer | None]) -> None:
         super().__init__()
-        self._field_writer = field_writer
+        self._writer_of = writer_of
 
     def __missing__(self, descriptor: FieldDescriptor) -> tuple[str, Writer | None, bool]:
         field = next(f for f in schema.fields(descriptor.containing_type) if f.descriptor is descriptor)
         name = "" if field.is_inline else field.json_name
-        entry = name, self._field_writer(field), field.emission is Emission.IF_SET
+        entry = name, self._writer_of(field), field.emission is Emission.IF_SET
         self[descriptor] = entry
         return entry
 
 
-def _object_writer(descriptor: Descriptor, field_writer: Callable[[Field], Writer | None]) -> Writer:
-    """Return what writes a message of fields; `field_writer` says how each is written."""
+def object_writer(descriptor: Descriptor, writer_of: Callable[[Field], Writer | None]) -> Writer:
+    """Return what writes a message of fields; `writer_of` says what writes each, none for what is JSON already."""
     template, objects = _always(descriptor)
     template = {**schema.type_meta(descriptor), **template}
-    plan = _Plan(field_writer)
+    plan = _Plan(writer_of)
 
     def write(message: Message) -> JsonObject:
         out = template.copy()
@@ -125,7 +110,7 @@ def _always(descriptor: Descriptor) -> tuple[JsonObject, list[tuple[str, Message
     return template, objects
 
 
-def _field_writer(field: Field) -> Writer | None:
+def field_writer(field: Field) -> Writer | None:
     """Return what writes a field, None where its value is JSON already."""
     write = _value_writer(field)
     if field.shape is Shape.LIST:
@@ -139,26 +124,5 @@ def _field_writer(field: Field) -> Writer | None:
 
 def _value_writer(field: Field) -> Writer | None:
     if field.message is not None:
-        return _message_writer(field.message)
+        return message_writer(field.message)
     return values.write_bytes if field.value.type == FieldDescriptor.TYPE_BYTES else None
-
-
-def _section_writer(field: Field) -> Writer | None:
-    """Return what writes a field of a whole object as text: most changes leave its spec or its status as it was."""
-    if field.message is RawExtension.DESCRIPTOR and field.shape is Shape.SINGLE:
-        return lambda message: orjson.Fragment(message.raw) if message.raw else None
-    if not field.is_object or field.shape is not Shape.SINGLE or field.is_inline or field.name == "metadata":
-        return _field_writer(field)
-
-    def write(message: Message) -> Any:
-        serialized = message.SerializeToString()
-        if len(serialized) > _SECTION_BYTES:
-            return encode(message)
-        return _section(message.DESCRIPTOR, serialized)
-
-    return write
-
-
-@lru_cache(maxsize=2048)
-def _section(descriptor: Descriptor, serialized: bytes) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(encode(schema.message_class(descriptor).FromString(serialized))))

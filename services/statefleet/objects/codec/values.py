@@ -75,7 +75,8 @@ def write_int_or_string(message: IntOrString) -> int | str:
 
 def write_time(message: Time) -> str | None:
     """Return RFC 3339 text, None for no time."""
-    return times.format_seconds(message.seconds) if message.HasField("seconds") else None
+    seconds = message.seconds
+    return times.format_seconds(seconds) if seconds or message.HasField("seconds") else None
 
 
 def write_micro_time(message: MicroTime) -> str | None:
