@@ -7,9 +7,9 @@ import os
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from support.stateful_model import Fate, Worker, World
 
 from statefleet.statefulset.views import SetView
+from support.stateful_model import Fate, Worker, World
 
 LONG = os.environ.get("STATEFLEET_MODEL") == "long"
 PROFILE = settings(

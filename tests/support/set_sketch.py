@@ -1,4 +1,4 @@
-"""Sketch a StatefulSet's pods in a line of text, and a plan in another, so that a rule of the planner reads as one row.
+"""Sketch a StatefulSet's pods in a line of text, and a plan in another: a rule of the planner is then one row.
 
 A sketch has a word for each ordinal, from the set's start on: a revision's letter and a sign.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.set_sketch import observed, sketch_plan
 
 from statefleet.statefulset.plan import plan
+from support.set_sketch import observed, sketch_plan
 
 SCALING: list[tuple[str, str, str, dict[str, Any]]] = [
     ("the lowest missing pod comes first", "- - -", "+0A", {}),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.set_sketch import observed, sketch_plan
 
 from statefleet.statefulset.plan import plan
+from support.set_sketch import observed, sketch_plan
 
 ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("all pods are made at once", "- - -", "AA", "+0A, +1A, +2A", {}),

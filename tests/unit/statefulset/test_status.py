@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.set_sketch import observed
 
 from statefleet.statefulset.plan import plan
+from support.set_sketch import observed
 
 ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
     # replicas/ready/available/current/updated and the two revisions

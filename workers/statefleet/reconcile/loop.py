@@ -181,7 +181,6 @@ class _Lane:
         """End the look when the cache shows what was written; where that is not known, on a new claim."""
         if act.unknown and shard.is_open:
             self.shards.claim(shard)
-            shard.parked.add(key)
         self._release(key, list(act.written.items()))
 
     def _release(self, key: Key, written: list[tuple[int, int]]) -> None:

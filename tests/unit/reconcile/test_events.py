@@ -1,0 +1,116 @@
+"""Events: counted where they repeat, and nobody waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from statefleet.errors import Unavailable
+from statefleet.objects.kinds import EVENT
+from statefleet.reconcile.events import AGGREGATION_SECONDS, LONGEST_QUEUE, EventRecorder, EventSink
+from statefleet.runtime.tasks import Tasks
+from support.fleet_objects import pod
+from support.stores import ManualClock, settle
+from support.worker_fleet import WorkerFleet
+
+
+class Bench:
+    def __init__(self, tasks: Tasks) -> None:
+        self.fleet = WorkerFleet()
+        self.clock = ManualClock()
+        self.sink = EventSink(self.fleet, self.clock)
+        self.recorder: EventRecorder = self.sink.recorder("statefulset-controller")
+        self.about = self.fleet.put(pod("web-0"))
+        self.tasks = tasks
+
+    def start(self) -> None:
+        self.tasks.spawn(self.sink.run(), "events")
+
+    def events(self) -> list[Any]:
+        return self.fleet.all(EVENT)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with Tasks("test") as tasks:
+        yield Bench(tasks)
+
+
+async def test_an_event_tells_what_happened_to_whom(bench: Bench) -> None:
+    bench.start()
+    bench.recorder.normal(bench.about, "SuccessfulCreate", "create Pod web-0 in StatefulSet web successful")
+    await settle()
+    (event,) = bench.events()
+    assert event.metadata.name.startswith("web-0.")
+    assert event.metadata.namespace == "default"
+    involved = event.involved_object
+    assert (involved.kind, involved.name, involved.uid, involved.api_version) == ("Pod", "web-0", "uid-1", "v1")
+    assert (event.type, event.reason, event.count) == ("Normal", "SuccessfulCreate", 1)
+    assert event.source.component == event.reporting_component == "statefulset-controller"
+    assert event.first_timestamp.seconds == event.last_timestamp.seconds == 1_000_000
+
+
+async def test_repetitions_are_counted(bench: Bench) -> None:
+    bench.start()
+    for _ in range(3):
+        bench.recorder.warning(bench.about, "FailedCreate", "no")
+        await bench.clock.advance(60)
+    (event,) = bench.events()
+    assert (event.count, event.first_timestamp.seconds, event.last_timestamp.seconds) == (3, 1_000_000, 1_000_120)
+
+
+async def test_repetitions_before_the_write_are_one_write(bench: Bench) -> None:
+    for _ in range(3):
+        bench.recorder.warning(bench.about, "FailedCreate", "no")
+    bench.start()
+    await settle()
+    assert [event.count for event in bench.events()] == [3]
+    assert len(bench.fleet.writes) == 1
+
+
+async def test_after_a_long_silence_it_is_a_new_event(bench: Bench) -> None:
+    bench.start()
+    bench.recorder.normal(bench.about, "Pulled", "image")
+    await bench.clock.advance(AGGREGATION_SECONDS + 1)
+    bench.recorder.normal(bench.about, "Pulled", "image")
+    await settle()
+    assert [event.count for event in bench.events()] == [1, 1]
+
+
+async def test_other_messages_are_other_events(bench: Bench) -> None:
+    bench.start()
+    bench.recorder.normal(bench.about, "Pulled", "one image")
+    bench.recorder.normal(bench.about, "Pulled", "another image")
+    await settle()
+    assert len(bench.events()) == 2
+
+
+async def test_an_event_that_expired_is_written_anew(bench: Bench) -> None:
+    bench.start()
+    bench.recorder.normal(bench.about, "Pulled", "image")
+    await settle()
+    bench.fleet.remove(EVENT, bench.events()[0].metadata.name)
+    bench.recorder.normal(bench.about, "Pulled", "image")
+    await settle()
+    assert [event.count for event in bench.events()] == [2]
+
+
+async def test_a_flood_is_cut(bench: Bench) -> None:
+    for number in range(LONGEST_QUEUE + 5):
+        bench.recorder.normal(bench.about, "Pulled", f"image {number}")
+    assert bench.sink.dropped == 5
+
+
+async def test_an_event_that_cannot_be_written_stops_no_other(bench: Bench) -> None:
+    def fail(_verb: str, message: Any) -> None:
+        if message.reason == "Bad":
+            raise Unavailable("down")
+
+    bench.fleet.before = fail
+    bench.start()
+    bench.recorder.normal(bench.about, "Bad", "x")
+    bench.recorder.normal(bench.about, "Good", "x")
+    await settle()
+    assert [event.reason for event in bench.events()] == ["Good"]
