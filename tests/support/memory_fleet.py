@@ -16,13 +16,17 @@ from statefleet.objects.selectors import LabelSelector
 
 
 class MemoryFleet:
-    """Answers as Fleet does. `calls` tells what was asked; `meddle` runs before each write, to change things."""
+    """Answers as Fleet does. `calls` tells what was asked; `meddle` runs before each write, to change things.
+
+    `unwatched` is set when a watch has ended.
+    """
 
     def __init__(self) -> None:
         self.version = 0
         self.objects: dict[tuple[str, str, str], Any] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.meddle: Any = lambda: None
+        self.unwatched = asyncio.Event()
         self._watchers: list[asyncio.Queue[WatchResponse]] = []
 
     async def get(self, kind: Kind[Any], name: str, namespace: str = "", **options: Any) -> Any:
@@ -117,8 +121,12 @@ class MemoryFleet:
                 )
                 events.append(bookmark)
             yield WatchResponse(events=events)
-        while True:
-            yield await queue.get()
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers.remove(queue)
+            self.unwatched.set()
 
     def tell(self, event: WatchEvent) -> None:
         """Send an event to every watch."""

@@ -30,6 +30,9 @@ from statefleet.runtime.rand import Rand
 BODY_LIMIT = 3 * 1024 * 1024
 """The longest request body that is read, in bytes."""
 
+DRAIN_SECONDS = 2.0
+"""How long a client may take to read the rest of a stream that has ended."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _log = structlog.get_logger(__name__)
@@ -137,7 +140,7 @@ class Gateway:
             await response.prepare(request)
             with suppress(TimeoutError), gauge.track_inprogress():
                 await self._copy(stream, response)
-            await response.write_eof()
+            await _finish(request, response)
         return response
 
     async def _copy(self, stream: Stream, response: web.StreamResponse) -> None:
@@ -150,6 +153,16 @@ class Gateway:
                         await response.write(chunk)
             finally:
                 del self._streams[timeout]
+
+
+async def _finish(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """End a stream; a client that takes nothing any more is cut off."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await response.write_eof()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
