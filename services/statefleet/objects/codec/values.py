@@ -13,6 +13,7 @@ import orjson
 
 from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time
 from statefleet.objects import quantity, times
+from statefleet.objects.nesting import TOO_DEEP, is_too_deep
 
 _GO_ESCAPES: Final = {
     b"<": rb"\u003c",
@@ -136,7 +137,9 @@ def read_bytes(value: Any) -> bytes:
 
 
 def fill_raw(message: RawExtension | FieldsV1, value: Any) -> None:
-    """Store any JSON value."""
+    """Store any JSON value that is not nested beyond measure."""
+    if is_too_deep(value):
+        raise ValueError(TOO_DEEP)
     message.raw = compact_json(value)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from statefleet.errors import BadRequest, TooLarge
+from statefleet.objects.nesting import TOO_DEEP, is_too_deep
 from statefleet.objects.patch.refusals import unprocessable
 
 _MAX_OPERATIONS: Final = 10_000
@@ -24,8 +25,8 @@ Operation = dict[str, Any]
 def json_patch(document: Any, operations: Any) -> Any:
     """Return the document as the operations change it, all or none.
 
-    BadRequest where the patch is no list of objects, TooLarge beyond 10,000 operations, Invalid where one does not
-    apply.
+    BadRequest where the patch is no list of objects or nests too deep, TooLarge beyond 10,000 operations, Invalid
+    where one does not apply.
     """
     changed = _duplicate(document)
     for operation in _checked(operations):
@@ -33,12 +34,17 @@ def json_patch(document: Any, operations: Any) -> Any:
         if apply is None:
             raise unprocessable()
         changed = apply(changed, operation)
+    if is_too_deep(changed):
+        raise BadRequest(TOO_DEEP)
     return changed
 
 
 def _duplicate(value: Any) -> Any:
     """Return a deep copy of a JSON value; by way of its text that is many times faster than copy.deepcopy."""
-    return orjson.loads(orjson.dumps(value))
+    try:
+        return orjson.loads(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        raise BadRequest(TOO_DEEP) from None
 
 
 def _checked(operations: Any) -> list[Operation]:

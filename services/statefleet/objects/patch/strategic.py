@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from statefleet.errors import BadRequest, Internal
 from statefleet.objects import schema
+from statefleet.objects.nesting import TOO_DEEP, is_too_deep
 from statefleet.objects.patch.ordering import Identify, ordered
 from statefleet.objects.patch.refusals import go_text
 from statefleet.objects.schema import Field
@@ -31,13 +32,15 @@ _NO_RETAINED_KEYS: Final = "invalid patch format of retainKeys"
 def strategic_merge_patch(message_type: type[Message], document: JsonObject, patch: Any) -> JsonObject:
     """Return the document of a message type as the patch changes it.
 
-    BadRequest where a directive is malformed. Internal, as Kubernetes has it, where an item lacks its merge key, an
-    order contradicts its list or a `$patch` directive is unknown.
+    BadRequest where a directive is malformed or the patch nested too deep. Internal, as Kubernetes has it, where an
+    item lacks its merge key, an order contradicts its list or a `$patch` directive is unknown.
     """
     if patch is None:
         return document
     if not isinstance(patch, dict):
         raise BadRequest("invalid JSON document")
+    if is_too_deep(patch):
+        raise BadRequest(TOO_DEEP)
     descriptor: Any = message_type.DESCRIPTOR
     return _merge_object(document, patch, descriptor)
 
