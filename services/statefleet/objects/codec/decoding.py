@@ -6,7 +6,7 @@ together while it is raised, and unknown fields are looked for only after one wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTi
 from statefleet.errors import BadRequest
 from statefleet.objects import schema
 from statefleet.objects.codec import values
+from statefleet.objects.codec.complaints import MalformedError, unknown_fields
 from statefleet.objects.codec.encoding import LEAF_WRITERS, absent_value
 from statefleet.objects.codec.values import MismatchError
 from statefleet.objects.schema import Emission, Field, Shape
@@ -62,38 +63,13 @@ def decode(message_type: type[M], value: Any, *, path: str = "") -> tuple[M, lis
     unknown: list[str] = []
     try:
         _reader(descriptor)(message, value, unknown)
-    except _MalformedError as error:
+    except MalformedError as error:
         raise BadRequest(error.text(path)) from None
     except MismatchError as error:
         raise BadRequest(f"json: cannot unmarshal {error.found} into Go value of type {error.wanted}") from None
     if not unknown:
         return message, []
-    return message, [f'unknown field "{name}"' for name in _unknown_fields(descriptor, value, path)]
-
-
-class _MalformedError(Exception):
-    """A value that its field cannot take, and the path to it, the outermost step last."""
-
-    def __init__(self, cause: ValueError, owner: Descriptor) -> None:
-        super().__init__()
-        self._cause = cause
-        self._owner = owner.name
-        self.steps: list[str] = []
-
-    def text(self, path: str) -> str:
-        """Return the text as Kubernetes would write it, below a path."""
-        if isinstance(self._cause, MismatchError):
-            names = [step for step in (*self.steps, path) if step and not step.startswith("[")]
-            where = ".".join((self._owner, *reversed(names)))
-            found, wanted = self._cause.found, self._cause.wanted
-            return f"json: cannot unmarshal {found} into Go struct field {where} of type {wanted}"
-        for step in reversed(self.steps):
-            path = _join(path, step)
-        return f"{path}: {self._cause}"
-
-
-def _join(path: str, step: str) -> str:
-    return f"{path}.{step}" if path and not step.startswith("[") else f"{path}{step}"
+    return message, [f'unknown field "{name}"' for name in unknown_fields(descriptor, value, path)]
 
 
 @cache
@@ -120,7 +96,7 @@ def _reader(descriptor: Descriptor) -> Reader:
                 continue
             try:
                 reader(message, item, unknown)
-            except _MalformedError as error:
+            except MalformedError as error:
                 error.steps.append(name)
                 raise
             except ValueError as error:
@@ -129,8 +105,8 @@ def _reader(descriptor: Descriptor) -> Reader:
     return read
 
 
-def _located(error: ValueError, owner: Descriptor, step: str) -> _MalformedError:
-    malformed = _MalformedError(error, owner)
+def _located(error: ValueError, owner: Descriptor, step: str) -> MalformedError:
+    malformed = MalformedError(error, owner)
     malformed.steps.append(step)
     return malformed
 
@@ -227,7 +203,7 @@ def _list_reader(field: Field) -> Reader:
                 continue
             try:
                 read(element, item, unknown)
-            except _MalformedError as error:
+            except MalformedError as error:
                 error.steps.append(f"[{index}]")
                 raise
 
@@ -284,20 +260,3 @@ def _map_reader(field: Field) -> Reader:
                 raise _located(error, owner, f"[{key}]") from None
 
     return store
-
-
-def _unknown_fields(descriptor: Descriptor, value: dict[str, Any], path: str) -> Iterator[str]:
-    """Return the paths of fields that no message has, in the order of the document."""
-    known, type_meta = schema.json_fields(descriptor), schema.type_meta(descriptor)
-    for name, item in value.items():
-        where = _join(path, name)
-        field = known.get(name)
-        if field is None:
-            if name not in type_meta:
-                yield where
-        elif field.is_object and item is not None:
-            elements = enumerate(item) if field.shape is Shape.LIST else ((None, item),)
-            for index, element in elements:
-                if element is not None:
-                    inner = where if index is None else f"{where}[{index}]"
-                    yield from _unknown_fields(field.nested, element, inner)
