@@ -64,7 +64,8 @@ class Kind(Generic[M]):
 
     def wrap(self, message: M) -> Object:
         """Return an Object that holds a copy of the message."""
-        return Object(**{self.oneof: message})
+        fields: dict[str, Any] = {self.oneof: message}
+        return Object(**fields)
 
     def unwrap(self, wrapped: Object) -> M:
         """Return the message that an Object of this kind holds, shared with it."""
