@@ -139,30 +139,43 @@ class Gateway:
         with suppress(ConnectionError):
             await response.prepare(request)
             with suppress(TimeoutError), gauge.track_inprogress():
-                await self._copy(stream, response)
+                await self._copy(stream, request, response)
             await _finish(request, response)
         return response
 
-    async def _copy(self, stream: Stream, response: web.StreamResponse) -> None:
+    async def _copy(self, stream: Stream, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Send chunks as they come until there are no more. TimeoutError when the stream's time is over."""
         async with asyncio.timeout(0 if self._stopping else stream.seconds) as timeout:
             self._streams[timeout] = None
             try:
                 async with aclosing(stream.chunks) as chunks:
                     async for chunk in chunks:
-                        await response.write(chunk)
+                        await _send(request, response, chunk)
             finally:
                 del self._streams[timeout]
 
 
+async def _send(request: web.BaseRequest, response: web.StreamResponse, chunk: bytes) -> None:
+    """Send a chunk. A client that has not taken it when the stream's time is over is cut off."""
+    try:
+        await response.write(chunk)
+    except asyncio.CancelledError:
+        _cut_off(request)
+        raise
+
+
 async def _finish(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """End a stream; a client that takes nothing any more is cut off."""
+    """End a stream. A client that does not take what is left of it is cut off."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await response.write_eof()
     except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
+        _cut_off(request)
+
+
+def _cut_off(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
