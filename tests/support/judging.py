@@ -52,7 +52,8 @@ def _texts(found: list[Cause]) -> list[str]:
 def changed(document: Json, path: str, value: Any) -> Json:
     """Return a copy with one field set, its path written with dots, numbers for list items; None takes it out."""
     document = deepcopy(document)
-    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    parts: list[Any] = [int(part) if part.isdigit() else part for part in path.split(".")]
+    *parents, last = parts
     target: Any = document
     for parent in parents:
         target = target[parent] if isinstance(target, list) else target.setdefault(parent, {})

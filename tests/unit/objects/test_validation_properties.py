@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from google.protobuf.message import Message
@@ -28,10 +28,12 @@ EXAMPLES = settings(
 @st.composite
 def pods(draw: st.DrawFn) -> Pod:
     """Return pods whose containers and volumes say more than those within a random object do."""
-    pod: Any = Pod(metadata=draw(messages(ObjectMeta.DESCRIPTOR)))
-    pod.spec.CopyFrom(draw(messages(PodSpec.DESCRIPTOR)))
-    pod.spec.containers.extend(draw(st.lists(messages(Container.DESCRIPTOR), min_size=1, max_size=2)))
-    pod.spec.volumes.extend(draw(st.lists(messages(Volume.DESCRIPTOR), max_size=2)))
+    pod = Pod()
+    pod.metadata.MergeFrom(cast("ObjectMeta", draw(messages(ObjectMeta.DESCRIPTOR))))
+    pod.spec.CopyFrom(cast("PodSpec", draw(messages(PodSpec.DESCRIPTOR))))
+    containers = st.lists(messages(Container.DESCRIPTOR), min_size=1, max_size=2)
+    pod.spec.containers.extend(cast("list[Container]", draw(containers)))
+    pod.spec.volumes.extend(cast("list[Volume]", draw(st.lists(messages(Volume.DESCRIPTOR), max_size=2))))
     return pod
 
 
