@@ -162,8 +162,7 @@ def test_ranges_and_resources_of_a_node() -> None:
     assert judged(node) == [
         (
             'spec.podCIDRs: Invalid value: []string{"192.0.2.0/24", "198.51.100.0/24"}: may specify no more '
-            "than one CIDR "
-            "for each IP family"
+            "than one CIDR for each IP family"
         )
     ]
     assert judged(changed(NODE, "status", {"capacity": {"pods": "1500m"}, "allocatable": {"cpu": "-1"}})) == [

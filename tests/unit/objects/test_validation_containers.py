@@ -123,8 +123,7 @@ def test_ports(ports: list[dict[str, Any]], expected: list[str]) -> None:
             [
                 (
                     'valueFrom.fieldRef.fieldPath: Invalid value: "spec.color": error converting fieldPath: '
-                    "field label "
-                    "not supported: spec.color"
+                    "field label not supported: spec.color"
                 )
             ],
         ),
@@ -134,8 +133,7 @@ def test_ports(ports: list[dict[str, Any]], expected: list[str]) -> None:
                 (
                     'valueFrom.fieldRef.fieldPath: Unsupported value: "metadata.labels": supported values: '
                     '"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", '
-                    '"spec.serviceAccountName", '
-                    '"status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"'
+                    '"spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"'
                 )
             ],
         ),
@@ -150,8 +148,7 @@ def test_ports(ports: list[dict[str, Any]], expected: list[str]) -> None:
             [
                 (
                     'valueFrom.resourceFieldRef.divisor: Invalid value: "limits.cpu": only divisor\'s values '
-                    "1m and 1 "
-                    "are supported with the cpu resource"
+                    "1m and 1 are supported with the cpu resource"
                 )
             ],
         ),
@@ -359,8 +356,7 @@ def test_block_devices() -> None:
             [
                 (
                     '.windowsOptions.runAsUserName: Invalid value: "a\\\\b\\\\c": runAsUserName cannot '
-                    "contain more than "
-                    "one backslash"
+                    "contain more than one backslash"
                 )
             ],
         ),

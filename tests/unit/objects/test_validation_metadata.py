@@ -103,8 +103,7 @@ def test_finalizers_are_standard_or_qualified() -> None:
     assert of_metadata(finalizers=["keep"]) == [
         (
             'metadata.finalizers[0]: Invalid value: "keep": name is neither a standard finalizer name nor is '
-            "it fully "
-            "qualified"
+            "it fully qualified"
         )
     ]
     assert of_metadata(finalizers=["orphan", "foregroundDeletion"]) == [

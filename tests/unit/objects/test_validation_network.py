@@ -27,8 +27,7 @@ def a_service(**spec: Any) -> dict[str, Any]:
             [
                 (
                     'type: Unsupported value: "Tunnel": supported values: "ClusterIP", "ExternalName", '
-                    '"LoadBalancer", '
-                    '"NodePort"'
+                    '"LoadBalancer", "NodePort"'
                 )
             ],
         ),
@@ -66,8 +65,7 @@ def a_service(**spec: Any) -> dict[str, Any]:
             [
                 (
                     "sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 "
-                    "and less than "
-                    "86400"
+                    "and less than 86400"
                 )
             ],
         ),
@@ -82,8 +80,7 @@ def a_service(**spec: Any) -> dict[str, Any]:
             [
                 (
                     'clusterIPs: Invalid value: []string{"192.0.2.1", "192.0.2.2"}: may specify no more than '
-                    "one IP for "
-                    "each IP family"
+                    "one IP for each IP family"
                 )
             ],
         ),

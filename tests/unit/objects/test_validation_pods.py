@@ -85,8 +85,7 @@ def test_a_token_needs_an_account_and_ten_minutes() -> None:
     assert judged(document) == [
         (
             "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 1: may "
-            "not specify "
-            "a duration less than 10 minutes"
+            "not specify a duration less than 10 minutes"
         ),
         (
             "spec.volumes[0].projected.sources[0].serviceAccountToken: Forbidden: must not be specified when "
@@ -141,8 +140,7 @@ def test_a_token_needs_an_account_and_ten_minutes() -> None:
             [
                 (
                     "securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and "
-                    "HostPID cannot "
-                    "both be enabled"
+                    "HostPID cannot both be enabled"
                 )
             ],
         ),
@@ -151,8 +149,7 @@ def test_a_token_needs_an_account_and_ten_minutes() -> None:
             [
                 (
                     'securityContext.sysctls[0].name: Invalid value: "net.a": may not be specified when '
-                    "'hostNetwork' is "
-                    "true"
+                    "'hostNetwork' is true"
                 )
             ],
         ),
@@ -209,8 +206,7 @@ def test_names_within_a_pod(field: str) -> None:
             [
                 (
                     'operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means '
-                    '"match all '
-                    'values and all keys"'
+                    '"match all values and all keys"'
                 )
             ],
         ),
@@ -360,8 +356,7 @@ def test_a_gated_pod_may_ask_for_fewer_nodes() -> None:
     assert judged_update(changed(old, "spec.nodeSelector", {"a": "x"}), old) == [
         (
             'spec.nodeSelector: Invalid value: map[string]string{"a":"x"}: only additions to '
-            "spec.nodeSelector are allowed "
-            "(no mutations or deletions)"
+            "spec.nodeSelector are allowed (no mutations or deletions)"
         )
     ]
     assert judged_update(changed(old, "spec.schedulingGates", [{"name": "a.example/c"}]), old) == [

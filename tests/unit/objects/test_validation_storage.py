@@ -37,8 +37,7 @@ FIXED = (
             [
                 (
                     'spec.accessModes: Unsupported value: "ReadAlways": supported values: "ReadOnlyMany", '
-                    '"ReadWriteMany", '
-                    '"ReadWriteOnce", "ReadWriteOncePod"'
+                    '"ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"'
                 )
             ],
         ),
@@ -65,8 +64,7 @@ FIXED = (
                 "spec.dataSource.name: Required value",
                 (
                     "spec.dataSource: Invalid value: \"Snapshot\": must be 'PersistentVolumeClaim' when "
-                    "referencing the "
-                    "default apiGroup"
+                    "referencing the default apiGroup"
                 ),
             ],
         ),

@@ -182,8 +182,7 @@ def test_status_of_a_stateful_set() -> None:
             [
                 (
                     'maxSurge: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"10%"}: may not be '
-                    "set when "
-                    "maxUnavailable is non-zero"
+                    "set when maxUnavailable is non-zero"
                 )
             ],
         ),
@@ -193,8 +192,7 @@ def test_status_of_a_stateful_set() -> None:
             [
                 (
                     'maxSurge: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"101%"}: must not '
-                    "be greater "
-                    "than 100%"
+                    "be greater than 100%"
                 )
             ],
         ),
@@ -251,8 +249,7 @@ def test_revisions_may_be_renumbered_only() -> None:
             [
                 (
                     ": Invalid value: policy.PodDisruptionBudgetSpec{...}: minAvailable and maxUnavailable "
-                    "cannot be both "
-                    "set"
+                    "cannot be both set"
                 )
             ],
         ),
