@@ -159,7 +159,7 @@ def validate_stateful_set_update(report: Report, new: StatefulSet, old: Stateful
 
 
 def _fixed(spec: StatefulSetSpec) -> StatefulSetSpec:
-    """Return the part of a spec that may not change; not its selector's order, nor a claim template's status."""
+    """Return the part of a spec that may not change; what a server adds to a claim template does not count."""
     fixed = StatefulSetSpec(
         selector=spec.selector if spec.HasField("selector") else None,
         volume_claim_templates=spec.volume_claim_templates,
