@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,9 +20,11 @@ import grpc
 import grpc.aio
 import structlog
 
+from statefleet.rpc.handlers import respond
 from statefleet.rpc.identity import ANONYMOUS, Identity
 from statefleet.rpc.inprocess_channel import InProcessChannel
-from statefleet.rpc.inprocess_context import (
+from statefleet.rpc.inprocess_context import ServerContext
+from statefleet.rpc.inprocess_outcome import (
     CANCELLED_BY_CLIENT,
     CANCELLED_BY_SERVER,
     NOT_SERVING,
@@ -30,7 +32,6 @@ from statefleet.rpc.inprocess_context import (
     UNIMPLEMENTED,
     Outcome,
     RefusedError,
-    ServerContext,
     checked,
 )
 from statefleet.rpc.limits import MAX_MESSAGE_BYTES
@@ -185,10 +186,7 @@ class InProcessServer(grpc.aio.Server):
             else:
                 request = context.request_deserializer(checked(data, self.max_message_bytes, "SERVER"))
                 result = handler.unary_stream(request, context)
-            if hasattr(result, "__aiter__"):
-                await _pump(result, context)
-            else:
-                await result
+            await respond(result, context)
             context.conclude(context.result())
         except Exception as error:  # noqa: BLE001 -- the edge of the wire: no exception crosses it
             context.conclude(self._failure(context, error))
@@ -223,15 +221,13 @@ class InProcessServer(grpc.aio.Server):
         data = None
         if outcome.code is grpc.StatusCode.OK:
             data = checked(context.response_serializer(response), self.max_message_bytes, "CLIENT")
-        context.conclude(context.interruption or outcome)
+        context.conclude(outcome)
         return data
 
     def _failure(self, context: ServerContext, error: Exception) -> Outcome:
-        if context.interruption is not None:
-            return context.interruption
         if isinstance(error, RefusedError):
             return error.outcome
-        if not isinstance(error, grpc.aio.AbortError):
+        if context.outcome is None:
             _log.error("handler failed", method=context.method, exc_info=error)
         return context.failure(f"Unexpected {type(error)}: {error}")
 
@@ -269,16 +265,6 @@ class RequestStream:
         if message is grpc.aio.EOF:
             raise StopAsyncIteration
         return message
-
-
-async def _pump(messages: AsyncIterator[Any], context: ServerContext) -> None:
-    try:
-        async for message in messages:
-            await context.write(message)
-    finally:
-        close = getattr(messages, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def _same(data: Any) -> Any:

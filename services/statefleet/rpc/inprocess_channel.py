@@ -13,8 +13,12 @@ import grpc.aio
 
 from statefleet.rpc import inprocess_calls as calls
 from statefleet.rpc.identity import Identity
-from statefleet.rpc.inprocess_context import Pairs, ServerContext, sealed
+from statefleet.rpc.inprocess_call import Deserializer
+from statefleet.rpc.inprocess_call import Server as CallServer
+from statefleet.rpc.inprocess_context import ServerContext
 from statefleet.rpc.inprocess_intercepted import InterceptedCall, RequestQueue, chained
+from statefleet.rpc.inprocess_outcome import Pairs, sealed
+from statefleet.rpc.inprocess_streams import Serializer
 from statefleet.runtime.tasks import Tasks
 
 _INTERCEPTORS: dict[str, type[grpc.aio.ClientInterceptor]] = {
@@ -25,7 +29,7 @@ _INTERCEPTORS: dict[str, type[grpc.aio.ClientInterceptor]] = {
 }
 
 
-class Server(calls.Server, Protocol):
+class Server(CallServer, Protocol):
     """What a channel needs of the server."""
 
     max_message_bytes: int
@@ -49,8 +53,8 @@ class InProcessChannel(grpc.aio.Channel):
     def unary_unary(
         self,
         method: str,
-        request_serializer: calls.Serializer | None = None,
-        response_deserializer: calls.Deserializer | None = None,
+        request_serializer: Serializer | None = None,
+        response_deserializer: Deserializer | None = None,
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
@@ -65,8 +69,8 @@ class InProcessChannel(grpc.aio.Channel):
     def unary_stream(
         self,
         method: str,
-        request_serializer: calls.Serializer | None = None,
-        response_deserializer: calls.Deserializer | None = None,
+        request_serializer: Serializer | None = None,
+        response_deserializer: Deserializer | None = None,
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
@@ -81,8 +85,8 @@ class InProcessChannel(grpc.aio.Channel):
     def stream_unary(
         self,
         method: str,
-        request_serializer: calls.Serializer | None = None,
-        response_deserializer: calls.Deserializer | None = None,
+        request_serializer: Serializer | None = None,
+        response_deserializer: Deserializer | None = None,
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
@@ -97,8 +101,8 @@ class InProcessChannel(grpc.aio.Channel):
     def stream_stream(
         self,
         method: str,
-        request_serializer: calls.Serializer | None = None,
-        response_deserializer: calls.Deserializer | None = None,
+        request_serializer: Serializer | None = None,
+        response_deserializer: Deserializer | None = None,
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""

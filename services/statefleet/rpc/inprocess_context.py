@@ -3,77 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, Protocol
 
 import grpc
 import grpc.aio
 
 from statefleet.rpc.identity import ANONYMOUS, Identity
+from statefleet.rpc.inprocess_outcome import OK, Metadata, Outcome, Pairs, checked, sealed
 from statefleet.rpc.inprocess_pipe import Pipe
 
-Metadata = tuple[tuple[str, str | bytes], ...]
-Pairs = grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]
 
-_KEY = re.compile(r"[0-9a-z_.-]+")
-_VALUE = re.compile(r"[\x20-\x7e]*")
+class Cancellable(Protocol):
+    """What runs a handler."""
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an RPC ended. `local` where the client itself cancelled it."""
-
-    code: grpc.StatusCode
-    details: str = ""
-    trailing: Metadata = ()
-    local: bool = False
-
-
-OK = Outcome(grpc.StatusCode.OK)
-DEADLINE_EXCEEDED = Outcome(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-CANCELLED_BY_CLIENT = Outcome(grpc.StatusCode.CANCELLED, "Locally cancelled by application!", local=True)
-CANCELLED_BY_SERVER = Outcome(grpc.StatusCode.CANCELLED, "Cancelled on the server side")
-STOPPED = Outcome(grpc.StatusCode.UNAVAILABLE, "Cancelling all calls")
-NOT_SERVING = Outcome(grpc.StatusCode.UNAVAILABLE, "The server does not accept calls")
-UNIMPLEMENTED = Outcome(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-
-
-class RefusedError(Exception):
-    """The transport, not a handler, ends the RPC."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.details)
-        self.outcome = outcome
-
-
-def checked(data: bytes, limit: int, receiver: str) -> bytes:
-    """Return a message that its receiver (SERVER or CLIENT) accepts; RefusedError where it is larger than `limit`."""
-    if len(data) > limit:
-        details = f"{receiver}: Received message larger than max ({len(data)} vs. {limit})"
-        raise RefusedError(Outcome(grpc.StatusCode.RESOURCE_EXHAUSTED, details))
-    return data
-
-
-def sealed(pairs: Pairs | None) -> Metadata:
-    """Return metadata as it would arrive at the other end. Raises what grpc.aio raises for what it cannot carry."""
-    if not pairs:
-        return ()
-    return tuple(_sealed_pair(key, value) for key, value in pairs)
-
-
-def _sealed_pair(key: str, value: str | bytes) -> tuple[str, str | bytes]:
-    if not _KEY.fullmatch(key):
-        raise grpc.aio.InternalError(f"Illegal header key: {key!r}")
-    if key.endswith("-bin"):
-        if not isinstance(value, bytes):
-            raise TypeError(f'Binary metadata key="{key}" expected bytes, got {type(value)}')
-        return key, value
-    text = value.decode("ascii") if isinstance(value, bytes) else value
-    if not _VALUE.fullmatch(text):
-        raise grpc.aio.InternalError(f"Illegal header value of {key!r}")
-    return key, text
+    def cancel(self) -> bool:
+        """Cancel the handler."""
 
 
 class ServerContext:
@@ -82,12 +27,12 @@ class ServerContext:
     __slots__ = (
         "_callbacks",
         "_waiters",
+        "aborted",
         "channel",
         "deadline",
         "driver",
         "identity",
         "initial",
-        "interruption",
         "limit",
         "loop",
         "metadata",
@@ -99,7 +44,6 @@ class ServerContext:
         "requests",
         "response_serializer",
         "responses",
-        "struck",
         "timer",
         "trailing",
         "wait_for_ready",
@@ -122,15 +66,14 @@ class ServerContext:
         self.deadline = None if timeout is None else loop.time() + timeout
         self.wait_for_ready = wait_for_ready
         self.limit = limit
-        self.struck = False
         self.channel: object = None
         self.outcome: Outcome | None = None
-        self.interruption: Outcome | None = None
         self.initial: Metadata | None = None
         self.trailing: Metadata = ()
+        self.aborted = False
         self.own_code: grpc.StatusCode | None = None
         self.own_details = ""
-        self.driver: asyncio.Task[Any] | None = None
+        self.driver: Cancellable | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.request_deserializer: Callable[[bytes], Any] = bytes
         self.response_serializer: Callable[[Any], bytes] = bytes
@@ -163,23 +106,12 @@ class ServerContext:
 
     def interrupt(self, outcome: Outcome) -> None:
         """End the RPC from outside its handler, which is cancelled. No effect on an RPC that has ended."""
-        if self.outcome is not None or self.interruption is not None:
+        if self.outcome is not None:
             return
-        if self.responses is not None or self.driver is None:
-            self.conclude(outcome)
-            if self.responses is not None:
-                self.responses.abandon()
-            if self.driver is not None:
-                self.driver.cancel()
-        else:
-            self.interruption = outcome
-            self.loop.call_soon(self._strike)
-
-    def _strike(self) -> None:
-        # The driver is the caller's task. In a callback of the loop it is surely suspended within this call, or done
-        # with it: a cancellation sent now cannot reach it later, outside the call.
+        self.conclude(outcome)
+        if self.responses is not None:
+            self.responses.abandon()
         if self.driver is not None:
-            self.struck = True
             self.driver.cancel()
 
     def result(self) -> Outcome:
@@ -234,15 +166,15 @@ class ServerContext:
 
     async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Pairs = ()) -> NoReturn:
         """End the RPC with an error. Always raises."""
-        if self.outcome is not None and not self.outcome.local and self.outcome.code is self.own_code:
+        if self.aborted:
             raise grpc.aio.UsageError("Abort already called!")
         if code is grpc.StatusCode.OK:
             code, details = grpc.StatusCode.UNKNOWN, "StatusCode.OK can not be used with abort()"
         if trailing_metadata:
             self.trailing = sealed(trailing_metadata)
+        self.aborted = True
         self.own_code, self.own_details = code, details
-        if self.interruption is None:
-            self.conclude(Outcome(code, details, self.trailing))
+        self.conclude(Outcome(code, details, self.trailing))
         raise grpc.aio.AbortError("Locally aborted.")
 
     async def abort_with_status(self, status: Any) -> NoReturn:
@@ -338,11 +270,8 @@ class ServerContext:
 
     def cancelled(self) -> bool:
         """Return whether the RPC was cancelled or its deadline passed."""
-        outcome = self.outcome or self.interruption
-        return outcome is not None and outcome.code in (
-            grpc.StatusCode.CANCELLED,
-            grpc.StatusCode.DEADLINE_EXCEEDED,
-        )
+        codes = (grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
+        return self.outcome is not None and self.outcome.code in codes
 
     def done(self) -> bool:
         """Return whether the RPC has ended."""

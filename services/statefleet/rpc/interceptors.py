@@ -15,9 +15,11 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from statefleet.errors import FleetError, Internal, Unavailable
+from statefleet.rpc.handlers import respond
 from statefleet.rpc.hop import arrive, depart, request_metadata
 from statefleet.rpc.status import from_rpc_error, to_wire
 from statefleet.runtime.clock import Clock
+from statefleet.runtime.logging import debugging
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import Rand
 
@@ -71,11 +73,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def stream(request: Any, context: Any) -> None:
             async with _ServedCall(self._arrived(context), context, record, self._clock):
-                result = behaviour(request, context)
-                if hasattr(result, "__aiter__"):
-                    await pump(result, context)
-                else:
-                    await result
+                await respond(behaviour(request, context), context)
 
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         wrapper = stream if handler.response_streaming else unary
@@ -152,18 +150,8 @@ class _Record:
             counter = self._counters[code] = self._handled.labels(*self._labels, code)
         counter.inc()
         self._seconds.observe(seconds)
-        _log.debug("call", method=self.method, code=code, seconds=seconds)
-
-
-async def pump(messages: AsyncIterator[Any], context: Any) -> None:
-    """Write what an iterator yields, and close it whatever happens."""
-    try:
-        async for message in messages:
-            await context.write(message)
-    finally:
-        close = getattr(messages, "aclose", None)
-        if close is not None:
-            await close()
+        if debugging():
+            _log.debug("call", method=self.method, code=code, seconds=seconds)
 
 
 def client_interceptors() -> list[grpc.aio.ClientInterceptor]:

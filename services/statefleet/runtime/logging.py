@@ -13,6 +13,8 @@ import structlog
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The request being served; every log line of its handler carries it."""
 
+_debugging = True
+
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("json", "console")
 
@@ -23,6 +25,8 @@ def configure(*, level: str = "info", form: str = "json", stream: TextIO | None 
         raise ValueError(f"unknown log level {level!r}: one of {', '.join(LEVELS)}")
     if form not in FORMATS:
         raise ValueError(f"unknown log format {form!r}: one of {', '.join(FORMATS)}")
+    global _debugging  # noqa: PLW0603 -- structlog's own configuration is the process's too
+    _debugging = level == "debug"
     stream = sys.stderr if stream is None else stream
     shared: list[structlog.typing.Processor] = [
         _with_request_id,
@@ -37,6 +41,11 @@ def configure(*, level: str = "info", form: str = "json", stream: TextIO | None 
         cache_logger_on_first_use=False,
     )
     _route_libraries(shared, form, stream, threshold)
+
+
+def debugging() -> bool:
+    """Return whether lines of level debug are written; cheaper than to make one for nothing."""
+    return _debugging
 
 
 def _rendering(form: str, stream: TextIO) -> list[structlog.typing.Processor]:

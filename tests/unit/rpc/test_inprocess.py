@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from google.protobuf.wrappers_pb2 import BytesValue
 from statefleet.rpc.identity import ANONYMOUS, Identity
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.inprocess_pipe import WINDOW, Pipe
+from statefleet.runtime.rand import SystemRand
 from support.wires import Sample, SampleStub, add_sample_to_server
 
 
@@ -180,6 +182,30 @@ async def test_deadlines_of_nested_calls(outer: float, inner: float) -> None:
     await asyncio.sleep(0.02)
 
 
+async def test_a_timeout_around_a_call_is_the_callers_alone() -> None:
+    seen: list[int] = []
+
+    class Watching(Sample):
+        async def ask(self, request: BytesValue, context: Any) -> BytesValue:
+            task = asyncio.current_task()
+            assert task is not None
+            try:
+                async with asyncio.timeout(5):
+                    await asyncio.Event().wait()
+            finally:
+                seen.extend((task.cancelling(), int(asyncio.current_task() is task)))
+                await asyncio.sleep(0.01)
+                seen.append(int(asyncio.current_task() is task))
+            return request
+
+    server = await started(Watching())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await SampleStub(server.channel()).ask(BytesValue())
+    await server.stop(1)
+    assert seen == [1, 1, 1]
+
+
 async def test_a_handler_may_stop_its_own_server() -> None:
     class Suicidal(Sample):
         async def ask(self, request: BytesValue, context: Any) -> BytesValue:
@@ -295,3 +321,47 @@ class TestPipe:
             await pipe.read()
         pipe.end()
         assert list(await reading) == [None]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_is_cancelled_nothing_is_left(seed: int) -> None:
+    """Nested calls with deadlines, cancellations and stubborn handlers, all at once: every caller gets its answer."""
+    rand = SystemRand(seed)
+
+    class Nested(Sample):
+        async def ask(self, request: BytesValue, context: Any) -> BytesValue:
+            depth = int(request.value)
+            try:
+                if rand.uniform(0, 1) < 0.7:
+                    await asyncio.sleep(rand.uniform(0, 0.004))
+                if depth:
+                    await self_stub.ask(BytesValue(value=b"%d" % (depth - 1)), timeout=rand.uniform(0.001, 0.01))
+            except asyncio.CancelledError:
+                if rand.uniform(0, 1) < 0.3:
+                    await asyncio.sleep(rand.uniform(0, 0.003))
+                raise
+            return request
+
+    server = await started(Nested())
+    self_stub = SampleStub(server.channel())
+    answered = 0
+
+    async def use() -> None:
+        nonlocal answered
+        call = self_stub.ask(BytesValue(value=b"3"), timeout=rand.uniform(0.001, 0.02))
+        if rand.uniform(0, 1) < 0.3:
+            asyncio.get_running_loop().call_later(rand.uniform(0, 0.01), call.cancel)
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
+            await call
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+        await asyncio.sleep(0)
+        assert call.done()
+        answered += 1
+
+    async with asyncio.timeout(1.5):
+        await asyncio.gather(*(use() for _ in range(100)))
+    assert answered == 100
+    await server.stop(0.5)
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import io
+import logging
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
+import structlog
 from google.protobuf.wrappers_pb2 import BytesValue
 from structlog.testing import capture_logs
 
@@ -15,10 +18,19 @@ from statefleet.rpc.hop import REQUEST_ID_KEY, depart, request_metadata
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
 from statefleet.runtime.clock import SystemClock
-from statefleet.runtime.logging import REQUEST_ID
+from statefleet.runtime.logging import REQUEST_ID, configure
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
 from support.wires import NAME, Sample, SampleStub, add_sample_to_server
+
+
+@pytest.fixture(autouse=True)
+def _debugging() -> Iterator[None]:
+    handlers = logging.getLogger().handlers[:]
+    configure(level="debug", stream=io.StringIO())
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 class Served:
@@ -98,6 +110,7 @@ async def test_cancelled_calls_are_counted() -> None:
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+    await served.server.stop(1)
     assert served.handled("Ask", "CANCELLED") == 1
 
 
