@@ -13,7 +13,7 @@ from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.client.fleet import Fleet
 from statefleet.errors import Conflict
-from statefleet.objects.kinds import CONTROLLER_REVISION, EVENT, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
+from statefleet.objects.kinds import CONTROLLER_REVISION, EVENT, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET, Kind
 from statefleet.objects.meta import REVISION_LABEL, controller_of
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventSink
@@ -225,7 +225,8 @@ async def test_a_set_that_is_made_anew_adopts_pods_and_revisions(bench: Bench) -
     before = await bench.until_done()
     uids = {name: message.metadata.uid for name, message in (await bench.pods()).items()}
     await bench.fleet.delete(STATEFUL_SET, "web", "default", options=DeleteOptions(grace_period_seconds=0))
-    for kind in (POD, CONTROLLER_REVISION):
+    orphaned: tuple[Kind[Any], ...] = (POD, CONTROLLER_REVISION)
+    for kind in orphaned:
         for orphan in (await bench.fleet.list(kind, "default")).items:
             del orphan.metadata.owner_references[:]
             await bench.fleet.update(orphan)

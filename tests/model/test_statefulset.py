@@ -13,7 +13,7 @@ from support.stateful_model import Fate, Worker, World
 
 LONG = os.environ.get("STATEFLEET_MODEL") == "long"
 PROFILE = settings(
-    max_examples=2000 if LONG else 60,
+    max_examples=2000 if LONG else 250,
     stateful_step_count=80 if LONG else 40,
     deadline=None,
     database=None,
@@ -161,22 +161,22 @@ class StatefulSetInTrouble(RuleBasedStateMachine):
         world, worker = self.world, self.worker
         world.retemplate("good")
         world.respecify(partition=0, on_delete=False)
-        for _ in range(12 * (len(world.pods) + world.set.replicas) + 12):
+        for _ in range(12 * (len(world.pods) + world.wanted.replicas) + 12):
             for ordinal in list(world.pods):
                 world.come_up(ordinal)
             world.collect_garbage()
             world.now += 30
             worker.step()
             worker.write_status()
-        assert sorted(world.pods) == list(range(world.set.start, world.set.start + world.set.replicas))
+        assert sorted(world.pods) == list(range(world.wanted.start, world.wanted.start + world.wanted.replicas))
         assert all(world.is_available(ordinal) for ordinal in world.pods)
         assert {pod.revision for pod in world.pods.values()} <= {"good"}
         assert world.stored == ("good", "good")
-        assert len(world.revisions) <= world.set.history_limit + 1
+        assert len(world.revisions) <= world.wanted.history_limit + 1
         self.assert_claims()
 
     def assert_claims(self) -> None:
-        wanted = self.world.set
+        wanted = self.world.wanted
         for ordinal in self.world.pods:
             for template in wanted.claim_templates:
                 owners = {owner.uid for owner in self.world.claims[wanted.claim_name(template, ordinal)].owners}

@@ -1,8 +1,8 @@
 """A small world for the StatefulSet planner: pods that come up, fail and vanish, and a worker that is as unlucky.
 
-The world keeps every version that it went through. The worker looks at any version that is not older than its barrier,
-and its actions may be refused, may be done though their reply is lost, or may be cut short by its death. What it must
-never do is asserted where the world carries its actions out.
+The world keeps every version that it went through. The worker looks at any version that is not older than its
+barrier, and its actions may be refused, may be done though their reply is lost, or may be cut short by its death.
+What it must never do is asserted where the world carries its actions out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Fate(Enum):
 class Moment:
     """One version of the world, as a watch would show it."""
 
-    set: SetView
+    wanted: SetView
     template: str
     pods: dict[int, PodView]
     claims: dict[str, ClaimView]
@@ -53,7 +53,7 @@ class Moment:
 class World:
     """The services' state, the nodes that run the pods, and what must hold of them."""
 
-    set: SetView
+    wanted: SetView
     template: str = "r0"
     bad: set[str] = field(default_factory=set)
     """Revisions that never become Ready."""
@@ -78,24 +78,24 @@ class World:
     def commit(self) -> None:
         """End a change: it is a version of its own."""
         self._count_recovered()
-        self.history.append(Moment(self.set, self.template, dict(self.pods), dict(self.claims), self.stored))
+        self.history.append(Moment(self.wanted, self.template, dict(self.pods), dict(self.claims), self.stored))
 
     def _count_recovered(self) -> None:
         self.down_by_our_hand = {
             ordinal
             for ordinal in self.down_by_our_hand
-            if self.set.owns_ordinal(ordinal) and not self.is_available(ordinal)
+            if self.wanted.owns_ordinal(ordinal) and not self.is_available(ordinal)
         }
 
     def is_available(self, ordinal: int) -> bool:
         pod = self.pods.get(ordinal)
         ready = pod is not None and pod.ready and not pod.terminating
-        return ready and pod is not None and pod.ready_since + self.set.min_ready_seconds <= self.now
+        return ready and pod is not None and pod.ready_since + self.wanted.min_ready_seconds <= self.now
 
     # What users do.
 
     def respecify(self, **changes: object) -> None:
-        self.set = replace(self.set, generation=self.set.generation + 1, **changes)  # type: ignore[arg-type]
+        self.wanted = replace(self.wanted, generation=self.wanted.generation + 1, **changes)  # type: ignore[arg-type]
         self.commit()
 
     def retemplate(self, template: str, *, bad: bool = False) -> None:
@@ -255,7 +255,7 @@ class Worker:
             revisions[moment.template] = max(revisions.values(), default=0) + 1
         current = (moment.stored if version >= self.put_shown_at else self.put)[0]
         return Observed(
-            set=moment.set,
+            set=moment.wanted,
             pods=tuple(moment.pods.values()),
             current=current if current in revisions else moment.template,
             update=moment.template,

@@ -64,7 +64,7 @@ async def test_an_outcome_that_is_not_known_is_noted() -> None:
 
 async def test_a_write_overtaken_by_our_own_new_claim_is_to_be_repeated() -> None:
     fleet = WorkerFleet()
-    fences = {WORKLOADS: Fence(shard="s/0", epoch=1)}
+    fences: dict[int, Fence] = {WORKLOADS: Fence(shard="s/0", epoch=1)}
     act = executor(fleet, fences)
     fleet.services[WORKLOADS].fences["s/0"] = 2
     with pytest.raises(Fenced):

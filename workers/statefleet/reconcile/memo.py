@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from google.protobuf.message import Message
@@ -36,6 +36,14 @@ class Memo(Generic[M, P, V]):
         # The object is kept with the answer: while it lives no other can have its id.
         self._answers[id(message)] = (message, answer)
         return answer
+
+    def of_each(self, messages: Iterable[M], *args: P.args, **kwargs: P.kwargs) -> list[V]:
+        """Return the function's answers for objects that the cache holds: for many, faster than one by one."""
+        known = self._answers
+        return [
+            found[1] if (found := known.get(id(message))) is not None else self(message, *args, **kwargs)
+            for message in messages
+        ]
 
     def _forget(self, before: M | None, _after: Any) -> None:
         if before is not None:

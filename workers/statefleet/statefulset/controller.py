@@ -29,7 +29,6 @@ from statefleet.runtime.clock import Clock
 from statefleet.statefulset.build import with_status
 from statefleet.statefulset.execute import Execution
 from statefleet.statefulset.observe import (
-    PodFacts,
     SetFacts,
     claim_view,
     read_pod,
@@ -88,21 +87,22 @@ class StatefulSetController(Controller):
             return Result()
         revisions = revision_views(self._cache.by_owner(CONTROLLER_REVISION, owner.metadata.uid))
         recorded = await self._recordings.record(owner, facts, revisions, act)
-        pods = [(pod, self._pod_facts(pod, facts)) for pod in self._cache.by_owner(POD, owner.metadata.uid)]
-        if await self._settle_ownership(owner, facts, pods, act):
+        pods = self._cache.by_owner(POD, owner.metadata.uid)
+        read = self._pod_facts.of_each(pods, facts)
+        strangers = [pod for pod, each in zip(pods, read, strict=True) if not each.belongs]
+        if await self._settle_ownership(owner, facts, strangers, act):
             return Result()
-        views = tuple(read.view for _, read in pods if read.belongs)
+        views = tuple([each.view for each in read if each.belongs])
         observed = self._observe(owner, facts, views, revisions, recorded, act)
         return await self._follow(owner, observed, plan(observed), act)
 
     async def _settle_ownership(
-        self, owner: StatefulSet, facts: SetFacts, pods: list[tuple[Pod, PodFacts]], act: Executor
+        self, owner: StatefulSet, facts: SetFacts, strangers: list[Pod], act: Executor
     ) -> bool:
         """Adopt and release pods. Return whether any had to be: then the cache has to catch up first."""
         if facts.view.deleting:
             return False
         orphans = orphaned_pods(self._cache, owner, facts)
-        strangers = [pod for pod, read in pods if not read.belongs]
         if orphans:
             await adopt(owner, orphans, act)
         if strangers:

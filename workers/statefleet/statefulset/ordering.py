@@ -13,7 +13,7 @@ from statefleet.statefulset.actions import Action, CreatePod, DeletePod, FixPod
 from statefleet.statefulset.claims import claim_in_the_way, missing_claims, owned_claims
 from statefleet.statefulset.roster import Roster
 from statefleet.statefulset.update import highest_broken, update_at_once, update_in_order
-from statefleet.statefulset.views import Observed, PodView, Wait
+from statefleet.statefulset.views import Observed, PodView, SetView, Wait
 
 
 @dataclass(slots=True)
@@ -116,7 +116,11 @@ def _remove(observed: Observed, pod: PodView) -> DeletePod:
 
 def _fix(observed: Observed, pod: PodView, moves: Moves) -> None:
     """Mend a pod that lacks its name label or the volumes of its ordinal."""
-    wanted = observed.set
-    volumes = {(template, wanted.claim_name(template, pod.ordinal)) for template in wanted.claim_templates}
-    if not pod.named or not volumes <= pod.volumes:
+    if not pod.named or not _mounts_its_claims(observed.set, pod):
         moves.actions.append(FixPod(pod, missing_claims(observed, pod.ordinal)))
+
+
+def _mounts_its_claims(wanted: SetView, pod: PodView) -> bool:
+    if not wanted.claim_templates:
+        return True
+    return all((name, wanted.claim_name(name, pod.ordinal)) in pod.volumes for name in wanted.claim_templates)
