@@ -1,8 +1,8 @@
-"""Errors of the closed set as gRPC statuses with details, and back, and as a Kubernetes Status."""
+"""Errors of the closed set as gRPC statuses with a Kubernetes Status in their details, and back."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grpc
 import grpc.aio
@@ -74,22 +74,6 @@ def to_message(error: FleetError, text: str | None = None) -> Status:
     return status
 
 
-def to_kubernetes(error: FleetError) -> dict[str, Any]:
-    """Return the Kubernetes Status of an error as its JSON object."""
-    status: dict[str, Any] = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": error.message,
-        "reason": error.reason,
-    }
-    if error.subject is not None:
-        status["details"] = _json_details(error.subject)
-    status["code"] = error.http_code
-    return status
-
-
 def from_rpc_error(error: grpc.aio.AioRpcError) -> FleetError:
     """Return the error of our set that a failed call stands for."""
     text = error.details() or ""
@@ -138,23 +122,3 @@ def _subject(details: StatusDetails) -> Subject:
         causes=tuple(Cause(cause.reason, cause.message, cause.field) for cause in details.causes),
         retry_after_seconds=details.retry_after_seconds,
     )
-
-
-def _json_details(subject: Subject) -> dict[str, Any]:
-    causes = [
-        {
-            key: value
-            for key, value in (("reason", cause.reason), ("message", cause.message), ("field", cause.field))
-            if value
-        }
-        for cause in subject.causes
-    ]
-    fields = (
-        ("name", subject.name),
-        ("group", subject.group),
-        ("kind", subject.kind),
-        ("uid", subject.uid),
-        ("causes", causes),
-        ("retryAfterSeconds", subject.retry_after_seconds),
-    )
-    return {key: value for key, value in fields if value}

@@ -19,7 +19,7 @@ from statefleet.errors import (
     TooLarge,
     Unavailable,
 )
-from statefleet.rpc.status import WireStatus, from_rpc_error, to_kubernetes, to_message, to_wire
+from statefleet.rpc.status import WireStatus, from_rpc_error, to_message, to_wire
 
 SUBJECT = Subject("web-0", "apps", "statefulsets", "u1", (Cause("FieldValueInvalid", "bad", "spec.x"),), 2)
 
@@ -70,27 +70,6 @@ def test_a_status_fits_into_metadata() -> None:
     causes = tuple(Cause("FieldValueInvalid", "x" * 300, f"spec.containers[{i}]") for i in range(1000))
     wire = to_wire(Invalid("y" * 100_000, Subject(causes=causes)))
     assert len(wire.details) + len(wire.trailing_metadata[0][1]) < 200 * 1024
-
-
-def test_as_kubernetes_renders_it() -> None:
-    assert to_kubernetes(Conflict("changed", SUBJECT)) == {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": "changed",
-        "reason": "Conflict",
-        "details": {
-            "name": "web-0",
-            "group": "apps",
-            "kind": "statefulsets",
-            "uid": "u1",
-            "causes": [{"reason": "FieldValueInvalid", "message": "bad", "field": "spec.x"}],
-            "retryAfterSeconds": 2,
-        },
-        "code": 409,
-    }
-    assert "details" not in to_kubernetes(Internal("oh"))
 
 
 def test_as_a_message() -> None:
