@@ -23,6 +23,7 @@ from statefleet.store.entries import Outcome, Refusal
 from statefleet.store.history import KEEP_NS, MOST, Batch, History
 from statefleet.store.keeper import SnapshotKeeper, SnapshotSettings
 from statefleet.store.log import Appended, Log, TrimmedError
+from statefleet.store.log_end import LogEnd
 from statefleet.store.metrics import StoreMetrics
 from statefleet.store.pipeline import Pipeline
 from statefleet.store.refusals import error_of
@@ -94,9 +95,7 @@ class Replica:
         self._leadership: Leadership | None = None
         self._own_epoch = 0
         self._led = asyncio.Event()
-        self._end_asked = 0
-        self._end_lock = asyncio.Lock()
-        self._end = 0
+        self._log_end = LogEnd(log)
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
         self._tasks = Tasks(f"store/{name}", self._on_failure)
@@ -302,13 +301,7 @@ class Replica:
 
     async def read_barrier(self) -> None:
         """Return when the state holds all that was acknowledged anywhere before the call. Unavailable."""
-        wanted = self._end_asked + 1
-        async with self._end_lock:
-            if self._end_asked < wanted:
-                self._end_asked = wanted
-                self._end = await self._log.end()
-            end = self._end
-        await self._offsets.reach(end)
+        await self._offsets.reach(await self._log_end.get())
 
     async def wait_for(self, version: int, timeout: float = 3.0) -> None:
         """Return when the state has reached a version. Timeout, caused by ResourceVersionTooLarge; Unavailable."""

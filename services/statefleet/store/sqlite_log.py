@@ -8,7 +8,8 @@ from typing import Self
 
 from statefleet.errors import TooLarge
 from statefleet.store.log import MAX_PAYLOAD, Appended, Tail, TrimmedError
-from statefleet.store.sqlite_file import SqliteFile, Table
+from statefleet.store.sqlite_file import SqliteFile
+from statefleet.store.sqlite_rows import Table
 
 _TAIL_BYTES = 4 * 1024 * 1024
 """How much of its newest part a log keeps in memory, for those who follow it."""
@@ -22,7 +23,7 @@ class SqliteLog:
         self._table = table
         self._start = table.start
         self._tail = Tail(table.next_offset, _TAIL_BYTES)
-        table.sink = self._committed
+        file.deliver(table, self._committed)
 
     @classmethod
     async def open(cls, file: SqliteFile, name: str) -> Self:

@@ -131,6 +131,7 @@ async def test_a_leader_that_was_overtaken_without_knowing_is_refused_by_the_log
     await fleet.log.append(epoch_claim(old.state.epoch + 7).SerializeToString())
     with pytest.raises(NotLeader):
         await late
+    assert not old.is_leader, "at once, before it has let go of the leadership"
     assert old.state.get(pod_key("late")) is None
     await settle()
     assert old.is_leader, "it campaigned again and claimed a greater epoch"

@@ -138,6 +138,14 @@ def test_a_mark_is_remembered_for_five_minutes() -> None:
     assert state.mark("m") == set_at
 
 
+def test_a_mark_set_again_outlives_the_others_of_its_first_time() -> None:
+    state = led_state()
+    state.apply(record(transaction(put("a"), marks=["m1", "m2"]), time=0))
+    state.apply(record(transaction(put("b"), marks=["m1"]), time=200))
+    apply(state, put("c"), time=501)
+    assert (state.mark("m1"), state.mark("m2")) == (2, 0)
+
+
 def test_a_record_of_another_epoch_is_no_operation_at_all() -> None:
     state = led_state()
     apply(state, put("a"), request_id="r")
