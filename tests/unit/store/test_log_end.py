@@ -50,10 +50,11 @@ async def test_one_who_gets_no_answer_leaves_no_old_one_to_the_others(how: str) 
     log = Asked()
     end = LogEnd(log)
     (first,) = await asking(end, 1)
-    log.questions[0].set_result(None)
-    assert await first == 0
     await log.append(b"acknowledged")
     unlucky, *others = await asking(end, 3)
+    log.questions[0].set_result(None)
+    assert await first == 0
+    await settle()
     if how == "cancelled":
         unlucky.cancel()
     else:
@@ -61,5 +62,6 @@ async def test_one_who_gets_no_answer_leaves_no_old_one_to_the_others(how: str) 
     await settle()
     with pytest.raises((Unavailable, asyncio.CancelledError)):
         await unlucky
+    assert not any(other.done() for other in others)
     log.questions[2].set_result(None)
     assert await asyncio.wait_for(asyncio.gather(*others), 5) == [1, 1]
