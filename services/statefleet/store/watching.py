@@ -104,7 +104,7 @@ def _cuts(delivery: Delivery[Event], history: History) -> Iterator[int]:
         last_of = None if delivery.initial else _ends(events, history)
         for index, event in enumerate(events[:-1]):
             size += len(event.entry.data)
-            full = index - start >= _MESSAGE_EVENTS or size > _MESSAGE_BYTES
+            full = index + 1 - start >= _MESSAGE_EVENTS or size > _MESSAGE_BYTES
             if full and (last_of is None or index in last_of):
                 start, size = index + 1, 0
                 yield start

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_address
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from statefleet.api.core.v1.service_pb2 import Service, ServiceSpec
 from statefleet.errors import Cause, Internal
@@ -22,6 +22,7 @@ NODE_PORTS = range(30000, 32768)
 """Where node ports come from."""
 
 _HEADLESS = "None"
+_ADDRESS_FIELDS = ("cluster_ip", "cluster_ips", "ip_families", "ip_family_policy")
 _GUESSES = 16
 """How many random choices are tried before the free ones are searched in order."""
 
@@ -35,27 +36,26 @@ class ServiceStrategy(Strategy[Service]):
 
     defaults_status: ClassVar[bool] = True
 
+    def prepare_create(self, message: Service, draft: Draft) -> None:
+        """Take the first of several addresses as the one."""
+        spec = message.spec
+        if not spec.cluster_ip and spec.cluster_ips:
+            spec.cluster_ip = spec.cluster_ips[0]
+
     def prepare_update(self, new: Service, old: Service, draft: Draft) -> None:
-        """Carry over what was allocated where the update leaves it out."""
-        if not has_address(new.spec):
-            return
-        if has_address(old.spec):
-            if not new.spec.cluster_ip:
-                new.spec.cluster_ip = old.spec.cluster_ip
-            if not new.spec.cluster_ips:
-                new.spec.cluster_ips.extend(old.spec.cluster_ips)
-        if has_node_ports(new.spec) and has_node_ports(old.spec):
-            known = {(port.protocol, port.port): port.node_port for port in old.spec.ports}
-            for port in new.spec.ports:
-                if not port.node_port:
-                    port.node_port = known.get((port.protocol or "TCP", port.port), 0)
+        """Carry over what was allocated where the update leaves it out, and drop what its new type does not have."""
+        if has_address(old.spec) and has_address(new.spec):
+            _carry_address(new.spec, old.spec)
+        if has_node_ports(old.spec):
+            _carry_node_ports(new.spec, old.spec)
+        for fields, has_them in _FIELDS_OF_TYPES:
+            if has_them(old.spec) and not has_them(new.spec):
+                _drop_unchanged(new.spec, old.spec, fields)
 
     def allocate(self, new: Service, old: Service | None, draft: Draft) -> None:
         """Allocate what is not set and reserve what is. Raises Invalid where it is taken or out of range."""
         spec = new.spec
         if not has_address(spec):
-            for field in ("cluster_ip", "cluster_ips", "ip_families", "ip_family_policy"):
-                spec.ClearField(field)
             return
         _allocate_address(new, old, draft)
         if not spec.ip_families:
@@ -76,11 +76,56 @@ def has_node_ports(spec: ServiceSpec) -> bool:
     return spec.type in ("NodePort", "LoadBalancer")
 
 
+def _is_external(spec: ServiceSpec) -> bool:
+    return has_node_ports(spec) or (spec.type == "ClusterIP" and bool(spec.external_ips))
+
+
+def _is_balanced(spec: ServiceSpec) -> bool:
+    return spec.type == "LoadBalancer"
+
+
+_FIELDS_OF_TYPES: tuple[tuple[tuple[str, ...], Callable[[ServiceSpec], bool]], ...] = (
+    ((*_ADDRESS_FIELDS, "internal_traffic_policy"), has_address),
+    (("external_traffic_policy",), _is_external),
+    (("health_check_node_port", "allocate_load_balancer_node_ports", "load_balancer_class"), _is_balanced),
+)
+"""What is set on some types of service only."""
+
+
+def _drop_unchanged(new: Any, old: Any, fields: Iterable[str]) -> None:
+    """Clear fields that a change of type leaves behind; what was set anew is left to validation."""
+    for field in fields:
+        if getattr(new, field) == getattr(old, field):
+            new.ClearField(field)
+
+
+def _carry_address(new: Any, old: Any) -> None:
+    for field in _ADDRESS_FIELDS:
+        value = getattr(old, field)
+        is_moved = field == "cluster_ips" and new.cluster_ip != old.cluster_ip
+        if getattr(new, field) or is_moved:
+            continue
+        if isinstance(value, str):
+            setattr(new, field, value)
+        else:
+            getattr(new, field).extend(value)
+
+
+def _carry_node_ports(new: ServiceSpec, old: ServiceSpec) -> None:
+    stays = has_node_ports(new)
+    known = {(port.protocol, port.port): port.node_port for port in old.ports}
+    for port in new.ports:
+        allocated = known.get((port.protocol or "TCP", port.port), 0)
+        if stays and not port.node_port:
+            port.node_port = allocated
+        elif not stays and port.node_port == allocated:
+            port.ClearField("node_port")
+
+
 def _allocate_address(new: Service, old: Service | None, draft: Draft) -> None:
     spec = new.spec
-    if not spec.cluster_ip and spec.cluster_ips:
-        spec.cluster_ip = spec.cluster_ips[0]
-    if spec.cluster_ip != _HEADLESS and (old is None or old.spec.cluster_ip != spec.cluster_ip):
+    is_kept = old is not None and bool(spec.cluster_ip) and spec.cluster_ip == old.spec.cluster_ip
+    if spec.cluster_ip != _HEADLESS and not is_kept:
         taken = set(_addresses(draft.state))
         if not spec.cluster_ip:
             spec.cluster_ip = _free_address(draft, taken)

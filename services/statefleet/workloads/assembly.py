@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from statefleet.api.object.v1.verbs_pb2 import CreateRequest, WriteOptions
 from statefleet.errors import AlreadyExists, Expired, NotLeader, Unavailable
-from statefleet.objects.kinds import EVENT, NAMESPACE, POD, kind_of
+from statefleet.objects.kinds import EVENT, POD, kind_of
 from statefleet.runtime.tasks import Tasks
 from statefleet.store.doors import StoreDoors, StoreLogs
-from statefleet.store.entries import Changed, Entry
+from statefleet.store.entries import Entry, Key
 from statefleet.store.verbs import Home
 from statefleet.store.writing import Writer
 from statefleet.workloads.events import EventSettings, EventSweeper
@@ -55,7 +55,10 @@ def node_of(pod: Entry) -> str:
 
 
 async def furnish(store: WorkloadStore, doors: StoreDoors) -> None:
-    """Make what every fleet has from the start, once this replica leads; what is there stays as it is."""
+    """Make what every fleet has from the start, once this replica leads. What was deleted since is not made again."""
+    await store.replica.leading()
+    if is_furnished(store):
+        return
     for request_id, message in first_objects():
         request = CreateRequest(object=kind_of(message).wrap(message), options=WriteOptions(request_id=request_id))
         while True:
@@ -70,15 +73,16 @@ async def furnish(store: WorkloadStore, doors: StoreDoors) -> None:
                 break
 
 
+def is_furnished(store: WorkloadStore) -> bool:
+    """Return whether, as far as this replica knows, what every fleet has from the start has been made."""
+    _, last = first_objects()[-1]
+    return store.replica.state.get(Key.of(kind_of(last).key(last))) is not None
+
+
 async def until_furnished(store: WorkloadStore) -> None:
-    """Return once this replica has the namespaces that every fleet has, whoever made them."""
-    names = {message.metadata.name for _, message in first_objects() if kind_of(message) is NAMESPACE}
-
-    def name_of(changed: Changed) -> str | None:
-        return changed.key.name if changed.after is not None else None
-
-    with store.replica.hub.subscribe([NAMESPACE.name], None, name_of) as watcher:
-        async for delivery in watcher:
-            names.difference_update(delivery.events)
-            if not names:
+    """Return once what every fleet has from the start has been made, whoever made it."""
+    _, last = first_objects()[-1]
+    with store.replica.hub.subscribe([kind_of(last).name], None, lambda changed: changed) as watcher:
+        async for _ in watcher:
+            if is_furnished(store):
                 return

@@ -76,11 +76,14 @@ FirstObject = Namespace | ServiceAccount | StorageClass
 
 
 def first_objects() -> list[tuple[str, FirstObject]]:
-    """Return what every fleet has from the start, each with the identifier of the request that makes it."""
-    namespaces = [Namespace(metadata=ObjectMeta(name=name)) for name in sorted(_KEPT)]
+    """Return what every fleet has from the start, each with the identifier of the request that makes it.
+
+    They are made in this order. The last one is never deleted: where it is, all have been made.
+    """
+    default, system = (Namespace(metadata=ObjectMeta(name=name)) for name in sorted(_KEPT))
     account = ServiceAccount(metadata=ObjectMeta(namespace="default", name="default"))
     storage = StorageClass(provisioner=LOCAL_PROVISIONER, volume_binding_mode="WaitForFirstConsumer")
     storage.metadata.name = "local"
     storage.metadata.annotations[DEFAULT_CLASS_ANNOTATION] = "true"
-    objects: list[FirstObject] = [*namespaces, account, storage]
+    objects: list[FirstObject] = [default, account, storage, system]
     return [(f"first/{kind_of(each).name}/{each.metadata.name}", each) for each in objects]

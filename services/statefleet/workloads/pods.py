@@ -44,6 +44,10 @@ class PodStrategy(Strategy[Pod]):
         if message.spec.node_name:
             mark_bound(draft, message.spec.node_name)
 
+    def prepare_update(self, new: Pod, old: Pod, draft: Draft) -> None:
+        """Tolerate a lost node as a new pod does, so that leaving the tolerations out changes nothing."""
+        tolerate_lost_nodes(new)
+
     def allocate(self, new: Pod, old: Pod | None, draft: Draft) -> None:
         """Derive the quality of service, which rests on defaulted requests."""
         if old is None:
