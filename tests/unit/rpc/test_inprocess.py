@@ -360,7 +360,7 @@ async def test_whatever_is_cancelled_nothing_is_left(seed: int) -> None:
         assert call.done()
         answered += 1
 
-    async with asyncio.timeout(1.5):
+    async with asyncio.timeout(30):
         await asyncio.gather(*(use() for _ in range(100)))
     assert answered == 100
     await server.stop(0.5)
