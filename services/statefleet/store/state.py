@@ -25,6 +25,8 @@ FEATURE_LEVEL = 0
 _SECOND_NS = 1_000_000_000
 REQUEST_MEMORY_NS = 600 * _SECOND_NS
 """How long the outcome of a request is remembered, in record time."""
+REQUESTS_REMEMBERED = 100_000
+"""How many outcomes are remembered at most: half a minute of retries at thousands of writes a second."""
 MARK_MEMORY_NS = 300 * _SECOND_NS
 """How long a mark is remembered at least, in record time."""
 _VERSION_TIME_STEP_NS = 30 * _SECOND_NS
@@ -110,7 +112,7 @@ class State:
         """Decide a record and take on what it changes.
 
         A record of another epoch than the state's has no effect at all, save a claim of a greater one. A request id
-        seen in the last ten minutes gets its first outcome again. LevelTooNewError where the record raises the
+        seen in the last ten minutes, and among the last REQUESTS_REMEMBERED, gets its first outcome again. LevelTooNewError where the record raises the
         feature level beyond FEATURE_LEVEL; the state is not changed then.
         """
         operation = record.WhichOneof("operation")
@@ -132,6 +134,8 @@ class State:
             outcome = Outcome(self.version, Refusal.UNSUPPORTED)
         if request_id:
             self._requests[request_id] = Remembered(record.time_ns, outcome.version, outcome.refusal, outcome.subject)
+            if len(self._requests) > REQUESTS_REMEMBERED:
+                self._requests.popitem(last=False)
         return outcome
 
     def _begin_epoch(self, record: Record) -> Outcome:

@@ -194,6 +194,14 @@ def test_requests_are_forgotten_after_ten_minutes_of_record_time() -> None:
     assert state.remembered("r1") is None
 
 
+def test_no_more_requests_are_remembered_than_memory_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statefleet.store.state.REQUESTS_REMEMBERED", 2)
+    state = led_state()
+    for number in range(3):
+        apply(state, put(f"p{number}"), request_id=f"r{number}")
+    assert [state.remembered(f"r{number}") is not None for number in range(3)] == [False, True, True]
+
+
 def test_a_clock_that_was_far_ahead_does_not_stop_forgetting() -> None:
     state = led_state()
     apply(state, put("a"), request_id="r1", time=10_000_000)
