@@ -113,7 +113,7 @@ class State:
 
         A record of another epoch than the state's has no effect at all, save a claim of a greater one. A request id
         seen in the last ten minutes, and among the last REQUESTS_REMEMBERED, gets its first outcome again.
-        LevelTooNewError where the record raises the feature level beyond FEATURE_LEVEL; the state is not changed then.
+        LevelTooNewError where the record raises the feature level beyond FEATURE_LEVEL: nothing is changed then.
         """
         operation = record.WhichOneof("operation")
         if operation == "epoch_claim":
