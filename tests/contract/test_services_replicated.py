@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,13 @@ from dataclasses import dataclass
 import pytest
 
 from statefleet.api.object.v1.object_pb2 import ObjectKey
-from statefleet.api.object.v1.verbs_pb2 import CreateRequest, GetRequest, WatchRequest, WriteOptions
+from statefleet.api.object.v1.verbs_pb2 import (
+    ClaimShardRequest,
+    CreateRequest,
+    GetRequest,
+    WatchRequest,
+    WriteOptions,
+)
 from statefleet.coordination.local import LocalCoordination
 from statefleet.errors import NotLeader
 from statefleet.objects.kinds import CONFIG_MAP
@@ -81,6 +88,18 @@ async def test_a_watch_goes_on_at_another_replica(pair: Pair) -> None:
     messages = pair.follower.Watch(request, None)
     message = await anext(messages)
     assert [event.object.config_map.metadata.name for event in message.events] == ["b"]
+
+
+async def test_a_claim_at_the_leader_tells_a_followers_watchers_how_far_they_are(pair: Pair) -> None:
+    version = str(pair.leader.replica.state.version)
+    messages = pair.follower.Watch(WatchRequest(kinds=["StatefulSet"], resource_version=version), None)
+    first = asyncio.ensure_future(anext(messages))
+    await settle()
+    await pair.leader.Create(create("a"), None)
+    claim = await pair.leader.ClaimShard(ClaimShardRequest(shard="statefulset/0", holder="worker"), None)
+    message = await first
+    assert not message.events
+    assert message.resource_version == claim.resource_version
 
 
 async def test_another_leads_on_and_knows_the_requests(pair: Pair) -> None:

@@ -176,6 +176,9 @@ class Replica:
                 self.hub.publish(changed)
             elif self.state.epoch != epoch:
                 self._begin_epoch(record, version)
+            elif outcome.epoch:
+                # Who claims a shard waits until its cache, fed by whichever replica, has come as far as the claim.
+                self.hub.note_progress()
             self._pipeline.applied(offset, outcome)
         self._rise(batch[-1].offset + 1)
         lag = self._clock.now() - record.time_ns / _SECOND_NS

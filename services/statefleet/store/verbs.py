@@ -150,8 +150,6 @@ class ObjectServicer:
             raise BadRequest("shard: Required value")
         replica = next(iter(self._homes.values())).replica
         epoch, version = await replica.claim_shard(request.shard, request.holder)
-        # Who claims waits until its cache has come as far as the claim, though nothing it watches may have changed.
-        replica.hub.note_progress()
         return ClaimShardResponse(fence=Fence(shard=request.shard, epoch=epoch), resource_version=str(version))
 
     def _held(self, wrapped: Object) -> tuple[Home, Any]:
