@@ -174,7 +174,7 @@ def answer(home: Home, asked: Any, written: Written[Any]) -> WriteResponse:
     if changed is None:
         entry = home.replica.state.get(Key(home.kind.name, meta.namespace, meta.name))
         if entry is None:
-            raise Expired(f'what the request "{written.outcome.version}" led to is no longer remembered')
+            raise Expired("the request was met before, and what it led to is no longer remembered")
         return write_response(entry)
     if changed.after is None and decided is not None:
         decided.metadata.resource_version = str(changed.version)
