@@ -26,12 +26,11 @@ class ProtoBuildHook(BuildHookInterface[Any]):
 
 def generate() -> None:
     """Write `*_pb2.py`, `*_pb2_grpc.py`, their stubs and `descriptors.binpb` beside the protos."""
-    from grpc_tools import protoc
+    from grpc_tools import protoc  # noqa: PLC0415 -- there at build only
 
     sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     well_known = str(importlib.resources.files("grpc_tools") / "_proto")
-    scripts = Path(sys.executable).parent
-    plugins = {name: shutil.which(name, path=str(scripts)) or shutil.which(name) for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")}
+    plugins = {name: _find(name) for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")}
     arguments = [
         "protoc",
         f"-I{PROTOS}",
@@ -46,8 +45,13 @@ def generate() -> None:
         f"--descriptor_set_out={DESCRIPTORS}",
         *sources,
     ]
-    if protoc.main(arguments) != 0:
+    if protoc.main(arguments) != 0:  # type: ignore[no-untyped-call]
         raise SystemExit("protoc failed: see its message above")
+
+
+def _find(program: str) -> str | None:
+    """Return where a program is: beside this Python, else on the path."""
+    return shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program)
 
 
 if __name__ == "__main__":

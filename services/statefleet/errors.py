@@ -162,8 +162,9 @@ class Timeout(FleetError):
 ERRORS: dict[str, type[FleetError]] = {
     kind.__name__: kind
     for kind in (
-        BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, AlreadyExists, Conflict, Fenced,
-        Expired, TooLarge, UnsupportedMediaType, Invalid, TooManyRequests, Internal, NotLeader, Unavailable, Timeout,
+        BadRequest, Unauthorized, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, AlreadyExists, Conflict,
+        Fenced, Expired, TooLarge, UnsupportedMediaType, Invalid, TooManyRequests, Internal, NotLeader, Unavailable,
+        Timeout,
     )
 }  # fmt: skip
 """The set, by class name: what crosses the wire beside the Status."""

@@ -27,7 +27,7 @@ class SystemRand:
     """Randomness of the machine, or repeatable from a seed."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random = random.SystemRandom() if seed is None else random.Random(seed)
+        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 -- repeatable on purpose
 
     def uuid(self) -> str:
         """Return a random UUID in its text form."""

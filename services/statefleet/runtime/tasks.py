@@ -14,8 +14,8 @@ _log = structlog.get_logger(__name__)
 class Tasks:
     """Tasks that live no longer than the `async with` block around them.
 
-    A task that fails is logged and, where `on_failure` is given, reported to it; its siblings go on. Leaving the block
-    cancels what still runs, newest first, and waits for it.
+    A task that fails is logged and, where `on_failure` is given, reported to it; its siblings go on. Leaving the
+    block cancels what still runs, newest first, and waits for it.
     """
 
     def __init__(self, name: str, on_failure: Callable[[str, BaseException], None] | None = None) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from statefleet.agent.lifecycle import (
     BACK_OFF_LIMIT,
+    ContainerLife,
     Event,
     PodMachine,
     Pull,
@@ -32,6 +33,11 @@ def machine(*names: str, inits: tuple[str, ...] = (), restart_policy: str = "Alw
 
 def hear(pod: PodMachine, signal: Signal, name: str = "c", now: float = 0.0, **fields):
     return pod.handle(Event(signal, name, **fields), now)
+
+
+def waiting_reason(life: ContainerLife) -> str:
+    assert isinstance(life.state, Waiting)
+    return life.state.reason
 
 
 def run(pod: PodMachine, name: str = "c", now: float = 0.0) -> None:
@@ -94,7 +100,7 @@ def test_a_failed_pull_shows_as_an_error_then_as_back_off_and_is_tried_again():
     assert isinstance(retry, Wake)
     assert show.seconds < retry.seconds == 10.0
     pod.handle(show.event, 2.0)
-    assert pod.containers["c"].state.reason == "ImagePullBackOff"
+    assert pod.containers["c"].state == Waiting("ImagePullBackOff", 'Back-off pulling image "web:1"')
     assert pod.handle(retry.event, 10.0) == [Pull("c")]
     assert pod.phase == "Pending"
 
@@ -114,7 +120,7 @@ def test_a_crash_restarts_at_once_then_backs_off():
     hear(pod, Signal.STARTED, now=1.0, attempt=2)
     (wake,) = hear(pod, Signal.EXITED, now=2.0, attempt=2, exit_code=1)
     life = pod.containers["c"]
-    assert (wake.seconds, life.state.reason, life.restarts) == (10.0, "CrashLoopBackOff", 2)
+    assert (wake.seconds, waiting_reason(life), life.restarts) == (10.0, "CrashLoopBackOff", 2)
     assert life.last == Terminated(1, "Error", 1.0, 2.0)
     assert pod.phase == "Running"
     assert pod.handle(wake.event, 12.0) == [Start("c", 3)]

@@ -7,7 +7,7 @@ import pytest
 from statefleet.agent.behaviour import PREFIX, Behaviour
 from statefleet.agent.runner import PodRunner
 from statefleet.agent.simulated import SimulatedRuntime
-from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.core.v1.pod_pb2 import Pod, PodStatus
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.tasks import Tasks
 
@@ -16,7 +16,7 @@ class Recorder:
     """Keeps what is reported; a report waits until the gate is open."""
 
     def __init__(self) -> None:
-        self.statuses = []
+        self.statuses: list[PodStatus] = []
         self.removed = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from statefleet.gateway import discovery, versions
-from statefleet.objects.kinds import KINDS
+from statefleet.objects.kinds import KINDS, STORAGE_CLASS
 
 ALL_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
@@ -116,7 +116,7 @@ def test_group_versions_are_found_by_their_path():
     paths = discovery.group_versions()
     assert paths["api/v1"] == ("", "v1")
     assert paths["apis/extensions/v1beta1"] == ("extensions", "v1beta1")
-    assert [item.kind.plural for item in discovery.served_in("storage.k8s.io", "v1")] == ["storageclasses"]
+    assert [item.kind for item in discovery.served_in("storage.k8s.io", "v1")] == [STORAGE_CLASS]
     assert discovery.served_in("batch", "v1") == ()
 
 

@@ -29,7 +29,7 @@ STORE = "statefleet.api.workloads.v1.WorkloadStore"
 
 
 def health(channel: grpc.aio.Channel) -> Any:
-    return HealthStub(channel)  # type: ignore[no-untyped-call]
+    return HealthStub(channel)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def test_health_says_that_the_server_is_stopping(server: RpcServer, channe
 
 
 async def test_reflection(channel: grpc.aio.Channel) -> None:
-    stub: Any = ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+    stub: Any = ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(iter([ServerReflectionRequest(list_services="")]))
     names = [service.name async for answer in call for service in answer.list_services_response.service]
     assert {STORE, "grpc.health.v1.Health"} <= set(names)

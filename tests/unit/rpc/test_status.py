@@ -38,7 +38,7 @@ def test_every_error_survives_the_wire(kind: type[FleetError], subject: Subject 
 
 
 def test_clients_of_other_makes_can_read_the_status() -> None:
-    status: Any = rpc_status.from_call(received(to_wire(Conflict("changed", SUBJECT))))  # type: ignore[no-untyped-call]
+    status: Any = rpc_status.from_call(received(to_wire(Conflict("changed", SUBJECT))))
     assert status is not None
     assert [detail.type_url.rsplit("/")[-1] for detail in status.details] == [
         "statefleet.api.meta.v1.Status",
