@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import ceil
 
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
@@ -31,6 +30,10 @@ class Reckoning:
     """Pods whose eviction counts already, and since when: seconds since the Unix epoch."""
     problem: str = ""
     """Why nothing could be reckoned: nothing is allowed then."""
+    unmanaged: tuple[str, ...] = ()
+    """Pods without a controller, which the reckoning could not take into account."""
+    overdue: tuple[str, ...] = ()
+    """Pods that were evicted long ago and show no sign of it; their eviction counts no more."""
 
     @property
     def allowed(self) -> int:
@@ -49,50 +52,51 @@ def reckon(
     seconds since the Unix epoch.
     """
     counted = [pod for pod in pods if not is_terminal(pod)]
-    disrupted = _still_disrupted(budget, {pod.metadata.name: pod for pod in counted}, now)
+    unconfirmed = _unconfirmed(budget, {pod.metadata.name: pod for pod in counted})
+    disrupted = {name: since for name, since in unconfirmed.items() if now - since < DISRUPTED_SECONDS}
     healthy = sum(
         is_ready(pod) and not is_deleting(pod.metadata) and pod.metadata.name not in disrupted for pod in counted
     )
-    expected, desired, problem = _expected(budget, counted, scale)
-    return Reckoning(expected, desired, healthy, disrupted, problem)
-
-
-def _expected(
-    budget: PodDisruptionBudget, pods: list[Pod], scale: Callable[[Pod], int | None]
-) -> tuple[int, int, str]:
+    overdue = tuple(name for name in unconfirmed if name not in disrupted)
     spec = budget.spec
+    if spec.min_available.type != 1 and not spec.HasField("max_unavailable"):
+        return Reckoning(len(counted), spec.min_available.int_val, healthy, disrupted, overdue=overdue)
+    expected, unmanaged, problem = _scales(counted, scale)
     if spec.HasField("max_unavailable"):
-        expected, problem = _scales(pods, scale)
-        return expected, max(0, expected - amount(spec.max_unavailable, expected)), problem
-    if spec.min_available.type == 1:
-        expected, problem = _scales(pods, scale)
-        return expected, amount(spec.min_available, expected), problem
-    return len(pods), spec.min_available.int_val, ""
+        desired = max(0, expected - amount(spec.max_unavailable, expected))
+    else:
+        desired = amount(spec.min_available, expected)
+    return Reckoning(expected, desired, healthy, disrupted, problem, unmanaged, overdue)
 
 
-def _scales(pods: Iterable[Pod], scale: Callable[[Pod], int | None]) -> tuple[int, str]:
-    """Return how many pods the controllers of some pods want altogether."""
+def _scales(pods: Iterable[Pod], scale: Callable[[Pod], int | None]) -> tuple[int, tuple[str, ...], str]:
+    """Return how many pods the controllers of some pods want altogether, the pods without one, and what is wrong."""
     scales: dict[str, int] = {}
+    unmanaged: list[str] = []
     for pod in pods:
         controller = controller_of(pod.metadata)
-        wanted = scale(pod) if controller is not None else None
-        if controller is None or wanted is None:
-            return 0, f'found no controller with a scale for pod "{pod.metadata.name}"'
+        if controller is None:
+            unmanaged.append(pod.metadata.name)
+            continue
+        wanted = scale(pod)
+        if wanted is None:
+            return 0, (), f'found no controller with a scale for pod "{pod.metadata.name}"'
         scales[controller.uid] = wanted
-    return sum(scales.values()), ""
+    return sum(scales.values()), tuple(unmanaged), ""
 
 
 def amount(value: IntOrString, total: int) -> int:
     """Return an amount given as a number or as a share of `total`, rounded up."""
     if value.type == 1:
-        return ceil(int(value.str_val.removesuffix("%")) * total / 100)
+        return -(-int(value.str_val.removesuffix("%")) * total // 100)
     return value.int_val
 
 
-def _still_disrupted(budget: PodDisruptionBudget, pods: Mapping[str, Pod], now: float) -> dict[str, float]:
+def _unconfirmed(budget: PodDisruptionBudget, pods: Mapping[str, Pod]) -> dict[str, float]:
+    """Return the pods that were evicted and show no sign of it yet, and since when."""
     found = {}
     for name, since in budget.status.disrupted_pods.items():
         pod = pods.get(name)
-        if pod is not None and not is_deleting(pod.metadata) and now - seconds(since) < DISRUPTED_SECONDS:
+        if pod is not None and not is_deleting(pod.metadata):
             found[name] = seconds(since)
     return found

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
 from statefleet.disruption.budget import DISRUPTED_SECONDS, Reckoning, reckon
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET, STATEFUL_SET
 from statefleet.objects.meta import controller_of, is_deleting
 from statefleet.objects.pods import is_ready, is_terminal
-from statefleet.objects.selectors import LabelSelector
+from statefleet.objects.selectors import NOTHING, LabelSelector
 from statefleet.objects.times import to_time
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor
-from statefleet.reconcile.keys import Key
+from statefleet.reconcile.keys import Key, key_of
+from statefleet.reconcile.memo import Memo
 from statefleet.runtime.clock import Clock
 
 _CONDITION = "DisruptionAllowed"
+_SCALED = (STATEFUL_SET.name, STATEFUL_SET.api_version)
 
 
 class Disruption(Controller):
@@ -31,13 +34,14 @@ class Disruption(Controller):
         self._cache = cache
         self._recorder = recorder
         self._clock = clock
+        self._selector = Memo(cache, POD_DISRUPTION_BUDGET, _selector)
 
     def watches(self) -> Sequence[Watched]:
         """Watch budgets, the pods that they select, and the sets that say how many there should be."""
         return [
             itself(POD_DISRUPTION_BUDGET),
             Watched(POD, self._keys_of_pod),
-            Watched(STATEFUL_SET, lambda before, after: self._keys_in((after or before).metadata.namespace)),
+            Watched(STATEFUL_SET, self._keys_of_set),
         ]
 
     async def reconcile(self, key: Key, act: Executor) -> Result:
@@ -45,35 +49,55 @@ class Disruption(Controller):
         budget = self._cache.get(POD_DISRUPTION_BUDGET, key.namespace, key.name)
         if budget is None or is_deleting(budget.metadata):
             return Result()
-        selector = LabelSelector.from_message(budget.spec.selector)
+        selector = self._selector(budget)
         pods = [pod for pod in self._cache.list(POD, key.namespace) if selector.matches(pod.metadata.labels)]
-        reckoning = reckon(budget, pods, self._scale, self._clock.now())
-        if reckoning.problem:
-            self._recorder.warning(budget, "CalculateExpectedPodCountFailed", reckoning.problem)
-        changed = _with_status(budget, reckoning, self._clock.now())
+        now = self._clock.now()
+        reckoning = reckon(budget, pods, self._scale, now)
+        self._tell(budget, reckoning)
+        changed = _with_status(budget, reckoning, now)
         if changed.status != budget.status:
             await act.update_status(changed)
-        return Result(requeue_after=DISRUPTED_SECONDS if reckoning.disrupted else None)
+        oldest = min(reckoning.disrupted.values(), default=None)
+        return Result(requeue_after=None if oldest is None else oldest + DISRUPTED_SECONDS - now)
+
+    def _tell(self, budget: PodDisruptionBudget, reckoning: Reckoning) -> None:
+        if reckoning.problem:
+            self._recorder.warning(budget, "CalculateExpectedPodCountFailed", reckoning.problem)
+        if reckoning.unmanaged:
+            text = (
+                "some pods that the budget selects have no controller and are not reckoned with: give minAvailable as"
+            )
+            self._recorder.warning(budget, "UnmanagedPods", f"{text} a number to have all pods counted")
+        for name in reckoning.overdue:
+            text = f"pod {name} was to be evicted under this budget but is still there"
+            self._recorder.warning(budget, "NotDeleted", text)
 
     def _scale(self, pod: Pod) -> int | None:
         controller = controller_of(pod.metadata)
-        if controller is None or controller.kind != STATEFUL_SET.name:
+        if controller is None or (controller.kind, controller.api_version) != _SCALED:
             return None
         found = self._cache.get(STATEFUL_SET, pod.metadata.namespace, controller.name)
         return found.spec.replicas if found is not None and found.metadata.uid == controller.uid else None
 
-    def _keys_in(self, namespace: str) -> list[Key]:
-        budgets = self._cache.list(POD_DISRUPTION_BUDGET, namespace)
-        return [Key(namespace, budget.metadata.name) for budget in budgets]
+    def _keys_of_set(self, before: StatefulSet | None, after: StatefulSet | None) -> Iterable[Key]:
+        found = after if after is not None else before
+        if found is None or (before and after and before.spec.replicas == after.spec.replicas):
+            return []
+        return [key_of(budget) for budget in self._cache.list(POD_DISRUPTION_BUDGET, found.metadata.namespace)]
 
     def _keys_of_pod(self, before: Pod | None, after: Pod | None) -> Iterable[Key]:
         if before is not None and after is not None and not _matters(before, after):
             return
         pods = [pod for pod in (before, after) if pod is not None]
         for budget in self._cache.list(POD_DISRUPTION_BUDGET, pods[0].metadata.namespace):
-            selector = LabelSelector.from_message(budget.spec.selector)
+            selector = self._selector(budget)
             if any(selector.matches(pod.metadata.labels) for pod in pods):
                 yield Key(budget.metadata.namespace, budget.metadata.name)
+
+
+def _selector(budget: PodDisruptionBudget) -> LabelSelector:
+    """Return what a budget selects: nothing where it has no selector, everything where that is empty."""
+    return LabelSelector.from_message(budget.spec.selector) if budget.spec.HasField("selector") else NOTHING
 
 
 def _matters(before: Pod, after: Pod) -> bool:
@@ -89,15 +113,17 @@ def _with_status(budget: PodDisruptionBudget, reckoning: Reckoning, now: float) 
     changed = PodDisruptionBudget()
     changed.CopyFrom(budget)
     status = changed.status
+    status.disruptions_allowed = reckoning.allowed
+    _set_condition(changed, reckoning, now)
+    if reckoning.problem:
+        return changed
     status.observed_generation = budget.metadata.generation
     status.expected_pods = reckoning.expected
     status.desired_healthy = reckoning.desired_healthy
     status.current_healthy = reckoning.current_healthy
-    status.disruptions_allowed = reckoning.allowed
     status.disrupted_pods.clear()
     for name, since in reckoning.disrupted.items():
         status.disrupted_pods[name].CopyFrom(to_time(since))
-    _set_condition(changed, reckoning, now)
     return changed
 
 

@@ -1,7 +1,8 @@
 """Work out the endpoints of a service from the pods that it selects. Pure: no I/O, clock or randomness.
 
-The rules are Kubernetes': pods that have ended or have no address count for nothing; a pod that is not ready, or is
-being deleted, is listed as not ready unless the service publishes those too.
+The rules are Kubernetes': pods that have ended or have no address count for nothing. A pod that is not ready is
+listed as not ready, unless the service publishes those too. One that is being deleted is marked so in slices;
+Endpoints, which cannot say that, leave it out unless the service publishes those too.
 """
 
 from __future__ import annotations
@@ -25,8 +26,15 @@ from statefleet.objects.pods import is_ready, is_terminal
 
 MANAGER = "endpointslice-controller.k8s.io"
 """What marks the slices that are ours."""
+ENDPOINTS_MANAGED_BY_LABEL = "endpoints.kubernetes.io/managed-by"
+ENDPOINTS_MANAGER = "endpoint-controller"
+"""Mark the Endpoints that are ours."""
+OVER_CAPACITY_ANNOTATION = "endpoints.kubernetes.io/over-capacity"
+"""On Endpoints that leave pods out because there are too many."""
 LARGEST_SLICE = 1000
-"""How many endpoints a slice may have, as in Kubernetes."""
+"""How many endpoints a slice has at most: as many as Kubernetes allows, so that few slices change with a pod."""
+MOST_ADDRESSES = 1000
+"""How many addresses Endpoints hold at most, as in Kubernetes."""
 
 Ports = tuple[tuple[str, int, str], ...]
 """Name, number and protocol of each port, sorted."""
@@ -66,8 +74,28 @@ def _target(port: ServicePort, pod: Pod) -> int:
     return 0
 
 
+def has_endpoints(service: Service) -> bool:
+    """Return whether the endpoints of a service are worked out here, and not by whoever made it."""
+    return bool(service.spec.selector) and service.spec.type != "ExternalName"
+
+
 def endpoints_of(service: Service, pods: Sequence[Pod]) -> Endpoints:
     """Return the Endpoints object of a service; `pods` as `selected` returns them."""
+    published = service.spec.publish_not_ready_addresses
+    listed = [pod for pod in pods if published or not is_deleting(pod.metadata)]
+    result = Endpoints()
+    meta = result.metadata
+    meta.name, meta.namespace = service.metadata.name, service.metadata.namespace
+    meta.labels.update(_labels(service))
+    meta.labels[ENDPOINTS_MANAGED_BY_LABEL] = ENDPOINTS_MANAGER
+    if len(listed) > MOST_ADDRESSES:
+        meta.annotations[OVER_CAPACITY_ANNOTATION] = "truncated"
+        listed = sorted(listed, key=lambda pod: not is_ready(pod))[:MOST_ADDRESSES]
+    result.subsets.extend(_subsets(service, listed))
+    return result
+
+
+def _subsets(service: Service, pods: Sequence[Pod]) -> Iterable[EndpointSubset]:
     groups: dict[Ports, EndpointSubset] = {}
     for pod in pods:
         ports = ports_of(service, pod)
@@ -78,12 +106,9 @@ def endpoints_of(service: Service, pods: Sequence[Pod]) -> Endpoints:
             subset = groups[ports] = EndpointSubset()
             for name, number, protocol in ports:
                 subset.ports.append(EndpointPort(name=name or None, port=number, protocol=protocol))
-        ready = service.spec.publish_not_ready_addresses or (is_ready(pod) and not is_deleting(pod.metadata))
+        ready = service.spec.publish_not_ready_addresses or is_ready(pod)
         (subset.addresses if ready else subset.not_ready_addresses).append(_address(service, pod))
-    result = Endpoints(subsets=[groups[ports] for ports in sorted(groups)])
-    result.metadata.name, result.metadata.namespace = service.metadata.name, service.metadata.namespace
-    result.metadata.labels.update(_labels(service))
-    return result
+    return [groups[ports] for ports in sorted(groups)]
 
 
 def _address(service: Service, pod: Pod) -> EndpointAddress:

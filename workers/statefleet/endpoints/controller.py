@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from google.protobuf.message import Message
-
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.core.v1.service_pb2 import Service
-from statefleet.endpoints.addresses import MANAGER, endpoints_of, selected, slices_of
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
+from statefleet.endpoints.addresses import (
+    ENDPOINTS_MANAGED_BY_LABEL,
+    ENDPOINTS_MANAGER,
+    MANAGER,
+    OVER_CAPACITY_ANNOTATION,
+    endpoints_of,
+    has_endpoints,
+    selected,
+    slices_of,
+)
 from statefleet.errors import AlreadyExists, NotFound
 from statefleet.objects.kinds import ENDPOINT_SLICE, ENDPOINTS, POD, SERVICE, kind_of
 from statefleet.objects.meta import MANAGED_BY_LABEL, SERVICE_NAME_LABEL, is_deleting
@@ -22,6 +30,10 @@ from statefleet.runtime.clock import Clock
 
 PAUSE_SECONDS = 0.1
 """The least time between two looks at one service: what pods do meanwhile is written as one."""
+
+
+_OURS = ("labels", "owner_references")
+"""Metadata of what is written here that is ours as a whole."""
 
 
 class EndpointsController(Controller):
@@ -50,7 +62,7 @@ class EndpointsController(Controller):
             self._looked.pop(key, None)
             await self._remove(key, act)
             return Result()
-        if not service.spec.selector:
+        if not has_endpoints(service):
             return Result()
         now = self._clock.monotonic()
         wait = self._looked.get(key, -PAUSE_SECONDS) + PAUSE_SECONDS - now
@@ -84,13 +96,17 @@ class EndpointsController(Controller):
         changed = type(there)()
         changed.CopyFrom(wanted)
         changed.metadata.CopyFrom(there.metadata)
-        changed.metadata.labels.clear()
-        changed.metadata.labels.update(wanted.metadata.labels)
+        for field in _OURS:
+            changed.metadata.ClearField(field)
+        changed.metadata.annotations.pop(OVER_CAPACITY_ANNOTATION, None)
+        changed.metadata.MergeFrom(_ours(wanted.metadata))
         await act.update(changed)
 
     async def _remove(self, key: Key, act: Executor) -> None:
+        """Take away what was written for a service; Endpoints that somebody made without one are theirs."""
         there = self._cache.get(ENDPOINTS, key.namespace, key.name)
-        for left in [*([there] if there is not None else []), *self._slices(key)]:
+        ours = there is not None and there.metadata.labels.get(ENDPOINTS_MANAGED_BY_LABEL) == ENDPOINTS_MANAGER
+        for left in [*([there] if ours else []), *self._slices(key)]:
             try:
                 await act.delete(left)
             except NotFound:
@@ -110,7 +126,7 @@ class EndpointsController(Controller):
             return
         for service in self._cache.list(SERVICE, pods[0].metadata.namespace):
             wanted = service.spec.selector
-            if wanted and any(_has(pod, wanted.items()) for pod in pods):
+            if has_endpoints(service) and any(_has(pod, wanted.items()) for pod in pods):
                 yield Key(service.metadata.namespace, service.metadata.name)
 
 
@@ -137,14 +153,19 @@ def _keys_of_slice(before: Any, after: Any) -> Iterable[Key]:
         yield Key(found.metadata.namespace, labels.get(SERVICE_NAME_LABEL, ""))
 
 
-def _same(wanted: Message, there: Message) -> bool:
-    return bool(_bare(wanted) == _bare(there))
+def _same(wanted: Any, there: Any) -> bool:
+    """Return whether what is there is what is wanted, in all that is ours."""
+    if _ours(wanted.metadata) != _ours(there.metadata):
+        return False
+    bare = type(there)()
+    bare.CopyFrom(there)
+    bare.metadata.CopyFrom(wanted.metadata)
+    return bool(bare == wanted)
 
 
-def _bare(message: Any) -> Any:
-    bare = type(message)()
-    bare.CopyFrom(message)
-    labels = dict(message.metadata.labels)
-    bare.metadata.Clear()
-    bare.metadata.labels.update(labels)
-    return bare
+def _ours(meta: ObjectMeta) -> ObjectMeta:
+    """Return the part of an object's metadata that is ours."""
+    ours = ObjectMeta(labels=meta.labels, owner_references=meta.owner_references)
+    if OVER_CAPACITY_ANNOTATION in meta.annotations:
+        ours.annotations[OVER_CAPACITY_ANNOTATION] = meta.annotations[OVER_CAPACITY_ANNOTATION]
+    return ours

@@ -1,21 +1,29 @@
-"""Taint nodes by their condition, and see to the pods of nodes that are lost, tainted or gone."""
+"""Taint nodes by their conditions, and see to the pods of nodes that are lost, tainted or gone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.errors import Conflict, NotFound
-from statefleet.node_lifecycle.consequences import evict_at, is_out_of_service, readiness, wanted_taints
+from statefleet.node_lifecycle.consequences import (
+    evict_at,
+    is_failed,
+    is_out_of_service,
+    needs_attention,
+    not_ready,
+    readiness,
+    wanted_taints,
+)
 from statefleet.objects.kinds import NODE, NODES, POD, WORKLOADS
-from statefleet.objects.meta import is_deleting
-from statefleet.objects.pods import condition, is_ready, is_terminal
-from statefleet.objects.times import to_time
+from statefleet.objects.meta import full_name, is_deleting
+from statefleet.objects.pods import is_ready, is_terminal
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.events import EventRecorder
-from statefleet.reconcile.executor import Executor
+from statefleet.reconcile.executor import Executor, slow_start
 from statefleet.reconcile.keys import Key
 from statefleet.runtime.clock import Clock
 
@@ -32,11 +40,11 @@ class NodeLifecycle(Controller):
         self._clock = clock
 
     def watches(self) -> Sequence[Watched]:
-        """Watch nodes, and pods as they are bound."""
+        """Watch nodes, and the pods of those that are not well."""
         return [itself(NODE), Watched(POD, self._keys_of_pod)]
 
     async def reconcile(self, key: Key, act: Executor) -> Result:
-        """Bring a node's taints and its pods to what its condition means."""
+        """Bring a node's taints and its pods to what its conditions mean."""
         node = self._cache.get(NODE, "", key.name)
         if node is None:
             await self._forget(key.name, act)
@@ -59,66 +67,48 @@ class NodeLifecycle(Controller):
         try:
             await act.fleet.get(NODE, name)
         except NotFound:
-            for pod in pods:
-                await self._remove(pod, act)
+            await self._delete(pods, act, grace_period_seconds=0)
 
     async def _see_to_pods(self, node: Node, now: float, act: Executor) -> float | None:
         """Act on the pods of a node. Return in how many seconds to look again, None for not."""
-        lost = readiness(node) == "Unknown"
-        out_of_service = is_out_of_service(node.spec.taints)
-        next_look: float | None = None
-        for pod in self._cache.by_node(node.metadata.name):
-            if is_terminal(pod):
-                continue
-            if lost and is_ready(pod):
-                act.put_status(_not_ready(pod, now))
-            if is_deleting(pod.metadata):
-                if out_of_service:
-                    await self._remove(pod, act)
-                continue
-            due = evict_at(pod, node.spec.taints, now)
-            if due is not None and due <= now:
-                self._recorder.normal(
-                    pod,
-                    "TaintManagerEviction",
-                    f"Marking for deletion Pod {pod.metadata.namespace}/{pod.metadata.name}",
-                )
-                await self._delete(pod, act)
-            elif due is not None:
-                next_look = min(due - now, next_look if next_look is not None else due - now)
-        return next_look
+        if not needs_attention(node):
+            return None
+        pods = self._cache.by_node(node.metadata.name)
+        if is_failed(node):
+            self._mark_not_ready(node, pods, now, act)
+        if is_out_of_service(node):
+            await self._delete([pod for pod in pods if is_deleting(pod.metadata)], act, grace_period_seconds=0)
+        staying = [pod for pod in pods if not is_deleting(pod.metadata) and not is_terminal(pod)]
+        times = [(pod, evict_at(pod, node.spec.taints, now)) for pod in staying]
+        await self._evict([pod for pod, due in times if due is not None and due <= now], act)
+        later = [due - now for _, due in times if due is not None and due > now]
+        return min(later, default=None)
+
+    def _mark_not_ready(self, node: Node, pods: Iterable[Pod], now: float, act: Executor) -> None:
+        ready = [pod for pod in pods if is_ready(act.newest_status(pod) or pod) and not is_terminal(pod)]
+        for pod in ready:
+            act.put_status(not_ready(pod, now))
+            self._recorder.warning(pod, "NodeNotReady", "Node is not ready")
+        if ready:
+            name = node.metadata.name
+            self._recorder.normal(node, "NodeNotReady", f"Node {name} status is now: Ready={readiness(node)}")
+
+    async def _evict(self, pods: Sequence[Pod], act: Executor) -> None:
+        for pod in pods:
+            self._recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {full_name(pod.metadata)}")
+        await self._delete(pods, act)
 
     @staticmethod
-    async def _delete(pod: Pod, act: Executor) -> None:
-        try:
-            await act.delete(pod)
-        except (NotFound, Conflict):
-            return
+    async def _delete(pods: Sequence[Pod], act: Executor, *, grace_period_seconds: int | None = None) -> None:
+        delete = partial(act.delete, grace_period_seconds=grace_period_seconds)
+        for error in await slow_start([partial(delete, pod) for pod in pods]):
+            if not isinstance(error, (NotFound, Conflict)):
+                raise error
 
-    @staticmethod
-    async def _remove(pod: Pod, act: Executor) -> None:
-        try:
-            await act.delete(pod, grace_period_seconds=0)
-        except (NotFound, Conflict):
-            return
-
-    @staticmethod
-    def _keys_of_pod(before: Pod | None, after: Pod | None) -> Iterable[Key]:
-        """Return the node of a pod that came to it or began to leave it: other changes mean nothing here."""
-        if after is None or not after.spec.node_name:
-            return
-        arrived = before is None or before.spec.node_name != after.spec.node_name
-        leaves = is_deleting(after.metadata) and (before is None or not is_deleting(before.metadata))
-        if arrived or leaves:
-            yield Key("", after.spec.node_name)
-
-
-def _not_ready(pod: Pod, now: float) -> Pod:
-    changed = Pod()
-    changed.CopyFrom(pod)
-    for kind in ("Ready", "ContainersReady"):
-        found = condition(changed, kind)
-        if found is not None and found.status == "True":
-            found.status, found.reason = "False", "NodeNotReady"
-            found.last_transition_time.CopyFrom(to_time(now))
-    return changed
+    def _keys_of_pod(self, _before: Pod | None, after: Pod | None) -> Iterable[Key]:
+        """Return the node of a pod, unless it is well and there is nothing to decide: so it is for nearly all."""
+        name = after.spec.node_name if after is not None else ""
+        if name:
+            node = self._cache.get(NODE, "", name)
+            if node is None or needs_attention(node):
+                yield Key("", name)

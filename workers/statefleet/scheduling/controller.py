@@ -9,7 +9,7 @@ from typing import Any
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.errors import Conflict
+from statefleet.errors import Conflict, FleetError
 from statefleet.objects.kinds import (
     NAMESPACE,
     NODE,
@@ -28,11 +28,13 @@ from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.runtime.clock import Clock
-from statefleet.scheduling.choose import Chooser, Chosen, Unschedulable
-from statefleet.scheduling.claims import ClaimsView, claims_view
-from statefleet.scheduling.fleet_view import FleetView, PlacedPod
-from statefleet.scheduling.node_affinity import named
+from statefleet.scheduling.choose import Chooser, Unschedulable
+from statefleet.scheduling.claims import ClaimsView, VolumePlan, claims_view
+from statefleet.scheduling.fleet_view import FleetView, node_changed
+from statefleet.scheduling.placed_pod import PlacedPod
+from statefleet.scheduling.storage import CachedStorage
 from statefleet.scheduling.turns import Turns
+from statefleet.volumes.matching import kept_for
 
 SCHEDULER = "default-scheduler"
 """The scheduler that a pod names to be scheduled here."""
@@ -52,9 +54,8 @@ class Scheduling(Controller):
         self._turns = Turns()
         self._bound_at: defaultdict[str, int] = defaultdict(int)
         self._newest_binding = 0
-        self._kept = False
-        self._waiting: dict[Key, None] = {}
-        """Pods for which there was no node."""
+        self._waiting: dict[Key, bool] = {}
+        """Pods for which there was no node, and whether they must be near others, who may come."""
         cache.subscribe(NODE, self._node_changed)
         cache.subscribe(POD, self._pod_changed)
         cache.subscribe(NAMESPACE, self._namespace_changed)
@@ -63,10 +64,11 @@ class Scheduling(Controller):
         """Watch pods, and what may make room for those that wait."""
         return [
             Watched(POD, self._keys_of_pod),
-            Watched(NODE, lambda _before, _after: list(self._waiting)),
+            Watched(NODE, self._keys_of_node),
             Watched(PERSISTENT_VOLUME_CLAIM, self._keys_of_claim),
-            Watched(PERSISTENT_VOLUME, lambda _before, _after: list(self._waiting)),
-            Watched(STORAGE_CLASS, lambda _before, _after: list(self._waiting)),
+            Watched(PERSISTENT_VOLUME, self._all_waiting),
+            Watched(STORAGE_CLASS, self._all_waiting),
+            Watched(NAMESPACE, self._keys_of_namespace),
         ]
 
     async def reconcile(self, key: Key, act: Executor) -> Result:
@@ -75,7 +77,6 @@ class Scheduling(Controller):
         pod = self._cache.get(POD, key.namespace, key.name)
         if pod is None or not _is_ours(pod):
             return Result()
-        self._keep_places()
         placed = PlacedPod.of(pod)
         try:
             if placed.affinity or placed.anti_affinity:
@@ -85,44 +86,42 @@ class Scheduling(Controller):
             async with self._turns.together():
                 return await self._schedule(key, placed, act, any_node=False)
         except Conflict:
+            self._see_again(key, placed)
             return Result(problem="something changed under the choice")
+        except FleetError:
+            self._see_again(key, placed)
+            raise
 
     async def _schedule(self, key: Key, placed: PlacedPod, act: Executor, *, any_node: bool) -> Result:
-        claims = self._claims(placed.pod)
+        self._see_again(key, placed)
+        if self._fleet.node_of(placed.uid):
+            return Result()
+        claims = claims_view(placed.pod, CachedStorage(self._cache, self._fleet, placed.namespace))
         if claims.waits:
             return Result()
-        self._fleet.remove_pod(placed.uid)
         if claims.problem:
-            return self._unschedulable(key, placed.pod, claims.problem, act)
+            return self._unschedulable(key, placed, self._chooser.explain_all(claims.problem), act)
         observed = self._cache.version(WORKLOADS)
-        choice = self._choose(placed, claims)
+        choice = self._chooser.choose(placed, claims if claims.places or claims.unbound else None)
         if isinstance(choice, Unschedulable):
-            return self._unschedulable(key, placed.pod, choice.message, act)
+            return self._unschedulable(key, placed, choice.message, act)
+        plan = self._plan_volumes(claims, choice.node)
         self._fleet.place(placed, choice.node)
-        if claims.unprovisioned:
-            await self._select_node(claims.unprovisioned, choice.node, act)
+        if plan is not None:
+            await self._provide(plan, choice.node, act)
             return Result()
         async with self._turns.on(choice.node):
             observed = observed if any_node else max(observed, self._bound_at[choice.node])
             await self._bind(placed.pod, choice.node, observed, act, any_node=any_node)
         return Result()
 
-    def _choose(self, placed: PlacedPod, claims: ClaimsView) -> Chosen | Unschedulable:
-        if claims.node:
-            again = self._chooser.choose(placed, [*claims.affinities, named(claims.node)])
-            if isinstance(again, Chosen):
-                return again
-        return self._chooser.choose(placed, claims.affinities)
-
-    def _keep_places(self) -> None:
-        """Keep for pods the nodes on which their volumes are being made: an earlier scheduler chose them."""
-        if self._kept:
-            return
-        self._kept = True
-        for pod in self._cache.by_node(""):
-            node = self._claims(pod).node
-            if node and _is_ours(pod):
-                self._fleet.place(PlacedPod.of(pod), node)
+    def _see_again(self, key: Key, placed: PlacedPod) -> None:
+        """Count the pod as the cache shows it: a node that was meant for it counts no more, one that it has does."""
+        current = self._cache.get(POD, key.namespace, key.name)
+        if current is not None and current.metadata.uid == placed.uid:
+            self._fleet.set_pod(current)
+        else:
+            self._fleet.remove_pod(placed.uid)
 
     async def _bind(self, pod: Pod, node: str, observed: int, act: Executor, *, any_node: bool) -> None:
         meta = pod.metadata
@@ -144,39 +143,49 @@ class Scheduling(Controller):
         self._newest_binding = max(self._newest_binding, version)
         self._recorder.normal(pod, "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {node}")
 
-    async def _select_node(self, claims: Iterable[PersistentVolumeClaim], node: str, act: Executor) -> None:
-        """Have the volumes of claims made on a node: the pod is bound once they are there."""
-        for claim in claims:
+    def _plan_volumes(self, claims: ClaimsView, node: str) -> VolumePlan | None:
+        """Return how the claims get their volumes on a node that was chosen; None where all have theirs."""
+        return claims.plan(node, self._fleet.nodes[node].labels) if claims.unbound else None
+
+    async def _provide(self, plan: VolumePlan, node: str, act: Executor) -> None:
+        """Have the claims' volumes kept for them or made on a node: the pod is bound once they are there."""
+        for claim, volume in plan.bound:
+            await act.update(kept_for(volume, claim))
+        for claim in plan.made:
             if claim.metadata.annotations.get(SELECTED_NODE_ANNOTATION) != node:
                 changed = PersistentVolumeClaim()
                 changed.CopyFrom(claim)
                 changed.metadata.annotations[SELECTED_NODE_ANNOTATION] = node
                 await act.update(changed)
 
-    def _unschedulable(self, key: Key, pod: Pod, message: str, act: Executor) -> Result:
-        self._waiting[key] = None
-        known = condition(pod, "PodScheduled")
+    def _unschedulable(self, key: Key, placed: PlacedPod, message: str, act: Executor) -> Result:
+        self._waiting[key] = bool(placed.affinity)
+        known = condition(placed.pod, "PodScheduled")
         if known is None or known.message != message:
-            self._recorder.warning(pod, "FailedScheduling", message)
-            act.put_status(_with_reason(pod, message, self._clock.now()))
+            self._recorder.warning(placed.pod, "FailedScheduling", message)
+            act.put_status(_with_reason(placed.pod, message, self._clock.now()))
         return Result()
 
-    def _claims(self, pod: Pod) -> ClaimsView:
-        namespace = pod.metadata.namespace
-        return claims_view(
-            pod,
-            lambda name: self._cache.get(PERSISTENT_VOLUME_CLAIM, namespace, name),
-            lambda name: self._cache.get(PERSISTENT_VOLUME, "", name),
-            lambda name: self._cache.get(STORAGE_CLASS, "", name),
-        )
+    def _all_waiting(self, _before: Any = None, _after: Any = None) -> list[Key]:
+        return list(self._waiting)
 
     def _keys_of_pod(self, before: Pod | None, after: Pod | None) -> Iterable[Key]:
+        """Return a pod that needs a node, and those that wait for what has become of a pod that has one."""
         if after is not None and _is_ours(after):
             yield key_of(after)
-        freed = before is not None and before.spec.node_name and (after is None or is_terminal(after))
-        arrived = after is not None and after.spec.node_name and (before is None or not before.spec.node_name)
-        if freed or arrived:
-            yield from list(self._waiting)
+        had = before is not None and before.spec.node_name and not is_terminal(before)
+        has = after is not None and after.spec.node_name and not is_terminal(after)
+        if had and (not has or (before and after and before.metadata.labels != after.metadata.labels)):
+            yield from self._all_waiting()
+        elif has and not had:
+            yield from [key for key, for_company in self._waiting.items() if for_company]
+
+    def _keys_of_node(self, before: Node | None, after: Node | None) -> Iterable[Key]:
+        return self._all_waiting() if before is None or after is None or node_changed(before, after) else ()
+
+    def _keys_of_namespace(self, before: Any, after: Any) -> Iterable[Key]:
+        changed = before and after and before.metadata.labels != after.metadata.labels
+        return self._all_waiting() if changed else ()
 
     def _keys_of_claim(
         self, before: PersistentVolumeClaim | None, after: PersistentVolumeClaim | None
@@ -199,22 +208,20 @@ class Scheduling(Controller):
         elif after is not None and after.spec.node_name and self._moved(before, after):
             self._fleet.set_pod(after)
 
-    @staticmethod
-    def _moved(before: Pod | None, after: Pod) -> bool:
+    def _moved(self, before: Pod | None, after: Pod) -> bool:
         """Return whether what a pod holds of its node may have changed."""
-        return (
-            before is None
-            or before.spec.node_name != after.spec.node_name
-            or before.metadata.generation != after.metadata.generation
-            or before.metadata.labels != after.metadata.labels
-            or is_terminal(before) != is_terminal(after)
-        )
+        if before is None or is_terminal(before) != is_terminal(after):
+            return True
+        if before.metadata.labels != after.metadata.labels:
+            return True
+        if before.spec.node_name != after.spec.node_name:
+            # It was counted with the choice, unless that was another's.
+            return self._fleet.node_of(after.metadata.uid) != after.spec.node_name
+        return before.metadata.generation != after.metadata.generation and before.spec != after.spec
 
     def _namespace_changed(self, before: Any, after: Any) -> None:
-        if after is not None:
-            self._fleet.namespaces[after.metadata.name] = dict(after.metadata.labels)
-        elif before is not None:
-            self._fleet.namespaces.pop(before.metadata.name, None)
+        meta = (after if after is not None else before).metadata
+        self._fleet.crowd.set_namespace(meta.name, dict(meta.labels) if after is not None else None)
 
 
 def _is_ours(pod: Pod) -> bool:
@@ -228,7 +235,7 @@ def _with_reason(pod: Pod, message: str, now: float) -> Pod:
     changed.CopyFrom(pod)
     found = condition(changed, "PodScheduled")
     if found is None:
-        found = changed.status.conditions.add(type="PodScheduled", status="False")
+        found = changed.status.conditions.add(type="PodScheduled")
         found.last_transition_time.CopyFrom(to_time(now))
-    found.reason, found.message = "Unschedulable", message
+    found.status, found.reason, found.message = "False", "Unschedulable", message
     return changed

@@ -5,123 +5,30 @@ The view is kept up to date change by change, so that a choice costs no more tha
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.core.v1.scheduling_pb2 import PodAffinityTerm, Taint
-from statefleet.objects.pods import host_ports, is_terminal, requests
-from statefleet.objects.quantity import milli, value
-from statefleet.objects.selectors import LabelSelector
+from statefleet.api.core.v1.scheduling_pb2 import Taint
+from statefleet.objects.pods import amount, is_terminal
+from statefleet.scheduling.crowd import Crowd, Labels
+from statefleet.scheduling.placed_pod import PlacedPod
 
 UNSCHEDULABLE_TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 """What a cordoned node is treated as having."""
 
 
-@dataclass(frozen=True, slots=True)
-class AffinityTerm:
-    """A pod affinity term with its selectors compiled."""
-
-    selector: LabelSelector | None
-    """None selects no pod."""
-    namespaces: frozenset[str]
-    namespace_selector: LabelSelector | None
-    topology_key: str
-
-    @classmethod
-    def of(cls, term: PodAffinityTerm, pod: Pod) -> AffinityTerm:
-        """Compile a term of `pod`, whose own namespace counts where the term names none."""
-        by_selector = term.HasField("namespace_selector")
-        own = not term.namespaces and not by_selector
-        return cls(
-            LabelSelector.from_message(term.label_selector) if term.HasField("label_selector") else None,
-            frozenset([pod.metadata.namespace] if own else term.namespaces),
-            LabelSelector.from_message(term.namespace_selector) if by_selector else None,
-            term.topology_key,
-        )
-
-    def selects(self, pod: PlacedPod, namespaces: Mapping[str, Mapping[str, str]]) -> bool:
-        """Return whether the term is about a pod; `namespaces` gives each namespace's labels."""
-        if self.selector is None or not self.selector.matches(pod.labels):
-            return False
-        if pod.namespace in self.namespaces:
-            return True
-        chosen = self.namespace_selector
-        return chosen is not None and chosen.matches(namespaces.get(pod.namespace, {}))
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a pod asks of a node itself. Pods of one shape suit the same nodes equally well."""
-
-    requests: frozenset[tuple[str, int]]
-    ports: tuple[tuple[str, int], ...]
-    selector: frozenset[tuple[str, str]]
-    tolerations: tuple[bytes, ...]
-    node_affinity: bytes
-
-    @classmethod
-    def of(cls, pod: Pod, needs: Mapping[str, int], ports: tuple[tuple[str, int], ...]) -> Shape:
-        """Return the shape of a pod that needs these amounts and host ports."""
-        spec = pod.spec
-        return cls(
-            frozenset(needs.items()),
-            ports,
-            frozenset(spec.node_selector.items()),
-            tuple(toleration.SerializeToString() for toleration in spec.tolerations),
-            spec.affinity.node_affinity.SerializeToString() if spec.HasField("affinity") else b"",
-        )
-
-
-@dataclass(slots=True, eq=False)
-class PlacedPod:
-    """What scheduling needs to know of a pod, worked out once."""
-
-    pod: Pod
-    uid: str
-    namespace: str
-    name: str
-    labels: dict[str, str]
-    requests: dict[str, int]
-    """Amounts by resource: thousandths for cpu, units for the others, and 1 for pods."""
-    ports: tuple[tuple[str, int], ...]
-    shape: Shape
-    affinity: tuple[AffinityTerm, ...] = ()
-    anti_affinity: tuple[AffinityTerm, ...] = ()
-    preferred: tuple[tuple[int, AffinityTerm], ...] = ()
-    """Weights and terms; the weight of an anti-affinity term is negative."""
-
-    @classmethod
-    def of(cls, pod: Pod) -> PlacedPod:
-        """Work out a pod's needs."""
-        needs = {**requests(pod), "pods": 1}
-        ports = tuple(host_ports(pod))
-        placed = cls(
-            pod,
-            pod.metadata.uid,
-            pod.metadata.namespace,
-            pod.metadata.name,
-            dict(pod.metadata.labels),
-            needs,
-            ports,
-            Shape.of(pod, needs, ports),
-        )
-        if pod.spec.HasField("affinity"):
-            near, apart = pod.spec.affinity.pod_affinity, pod.spec.affinity.pod_anti_affinity
-            placed.affinity = tuple(
-                AffinityTerm.of(t, pod) for t in near.required_during_scheduling_ignored_during_execution
-            )
-            placed.anti_affinity = tuple(
-                AffinityTerm.of(t, pod) for t in apart.required_during_scheduling_ignored_during_execution
-            )
-            placed.preferred = tuple(
-                (sign * weighted.weight, AffinityTerm.of(weighted.pod_affinity_term, pod))
-                for sign, side in ((1, near), (-1, apart))
-                for weighted in side.preferred_during_scheduling_ignored_during_execution
-            )
-        return placed
+def node_changed(before: Node, after: Node) -> bool:
+    """Return whether what a node offers to pods has changed; its conditions and heartbeats are none of that."""
+    return (
+        before.metadata.labels != after.metadata.labels
+        or before.spec.taints != after.spec.taints
+        or before.spec.unschedulable != after.spec.unschedulable
+        or before.status.allocatable != after.status.allocatable
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -130,47 +37,41 @@ class NodeView:
 
     name: str
     node: Node
+    stamp: int = 0
+    """New after whatever may change what suits the node, and never one that another node of this name had: what was
+    worked out before is then stale."""
     labels: dict[str, str] = field(default_factory=dict)
     allocatable: dict[str, int] = field(default_factory=dict)
     taints: list[Taint] = field(default_factory=list)
+    """Those that repel, the cordon first, then those that are only to be avoided."""
     held: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    ports: dict[tuple[str, int], str] = field(default_factory=dict)
+    ports: Counter[tuple[str, int]] = field(default_factory=Counter)
     pods: dict[str, PlacedPod] = field(default_factory=dict)
-    changes: int = 0
-    """Raised by whatever may change what suits the node: what was worked out before is then stale."""
 
-    def set_node(self, node: Node) -> None:
+    def describe(self, node: Node) -> None:
         """Take a newer version of the node."""
-        self.changes += 1
         self.node = node
         self.labels = dict(node.metadata.labels)
-        self.allocatable = {
-            resource: milli(amount.string) if resource == "cpu" else value(amount.string)
-            for resource, amount in node.status.allocatable.items()
-        }
-        self.taints = list(node.spec.taints)
-        cordoned = any(taint.key == UNSCHEDULABLE_TAINT.key for taint in self.taints)
-        if node.spec.unschedulable and not cordoned:
-            self.taints.append(UNSCHEDULABLE_TAINT)
+        self.allocatable = {name: amount(name, held.string) for name, held in node.status.allocatable.items()}
+        taints = [taint for taint in node.spec.taints if taint.key != UNSCHEDULABLE_TAINT.key]
+        if node.spec.unschedulable or len(taints) < len(node.spec.taints):
+            taints.insert(0, UNSCHEDULABLE_TAINT)
+        self.taints = sorted(taints, key=lambda taint: taint.effect == "PreferNoSchedule")
 
-    def add(self, pod: PlacedPod) -> None:
-        """Count a pod."""
-        self.changes += 1
+    def hold(self, pod: PlacedPod) -> None:
+        """Count what a pod holds."""
         self.pods[pod.uid] = pod
-        for resource, amount in pod.requests.items():
-            self.held[resource] += amount
-        for port in pod.ports:
-            self.ports[port] = pod.uid
+        for resource, amount_held in pod.requests.items():
+            self.held[resource] += amount_held
+        self.ports.update(pod.ports)
 
-    def remove(self, pod: PlacedPod) -> None:
+    def free(self, pod: PlacedPod) -> None:
         """Count a pod no more."""
-        self.changes += 1
         del self.pods[pod.uid]
-        for resource, amount in pod.requests.items():
-            self.held[resource] -= amount
+        for resource, amount_held in pod.requests.items():
+            self.held[resource] -= amount_held
         for port in pod.ports:
-            if self.ports.get(port) == pod.uid:
-                del self.ports[port]
+            self.ports[port] -= 1
 
 
 class FleetView:
@@ -178,14 +79,12 @@ class FleetView:
 
     def __init__(self) -> None:
         self.nodes: dict[str, NodeView] = {}
-        self.namespaces: dict[str, dict[str, str]] = {}
-        """The labels of each namespace."""
-        self._orphans: defaultdict[str, dict[str, PlacedPod]] = defaultdict(dict)
-        self._node_of: dict[str, str] = {}
-        self.repelling: dict[str, NodeView] = {}
-        """The nodes of pods that keep others away, by pod uid."""
-        self.attracting: dict[str, NodeView] = {}
-        """The nodes of pods that prefer or refuse company, by pod uid."""
+        self.crowd = Crowd()
+        self._placed: dict[str, tuple[PlacedPod, str]] = {}
+        """Each pod and the name of its node, by the pod's uid."""
+        self._stamps = count(1)
+        self._nodeless: defaultdict[str, dict[str, PlacedPod]] = defaultdict(dict)
+        """Pods of nodes that are not known, by the node's name."""
 
     def set_node(self, node: Node) -> None:
         """Take a node's newest version; pods that were placed on it before it was known are counted."""
@@ -193,54 +92,72 @@ class FleetView:
         view = self.nodes.get(name)
         if view is None:
             view = self.nodes[name] = NodeView(name, node)
-            for placed in self._orphans.pop(name, {}).values():
-                self._count(placed, view)
-        view.set_node(node)
+            for placed in self._nodeless.pop(name, {}).values():
+                view.hold(placed)
+            self._describe(view, node)
+            for placed in view.pods.values():
+                self.crowd.enter(placed, view.labels)
+        elif node_changed(view.node, node):
+            moved = view.node.metadata.labels != node.metadata.labels
+            for placed in view.pods.values() if moved else ():
+                self.crowd.leave(placed, view.labels)
+            self._describe(view, node)
+            for placed in view.pods.values() if moved else ():
+                self.crowd.enter(placed, view.labels)
 
     def remove_node(self, name: str) -> None:
         """Forget a node. Its pods are remembered until they go or it comes back."""
         view = self.nodes.pop(name, None)
-        if view is not None:
-            for placed in list(view.pods.values()):
-                self._discount(placed, view)
-                self._orphans[name][placed.uid] = placed
+        if view is not None and view.pods:
+            self._nodeless[name] = view.pods
+            for placed in view.pods.values():
+                self.crowd.leave(placed, view.labels)
 
     def set_pod(self, pod: Pod) -> None:
-        """Take a pod's newest version. A pod that has ended holds nothing."""
+        """Take a pod's newest version. A pod that has ended, or has no node, holds nothing."""
         if not pod.spec.node_name or is_terminal(pod):
             self.remove_pod(pod.metadata.uid)
-            return
-        self.place(PlacedPod.of(pod), pod.spec.node_name)
+        else:
+            self.place(PlacedPod.of(pod), pod.spec.node_name)
 
     def place(self, placed: PlacedPod, node: str) -> None:
         """Count a pod on a node: because it is there, or because it soon will be."""
         self.remove_pod(placed.uid)
-        self._node_of[placed.uid] = node
+        self._placed[placed.uid] = placed, node
         view = self.nodes.get(node)
         if view is None:
-            self._orphans[node][placed.uid] = placed
+            self._nodeless[node][placed.uid] = placed
         else:
-            self._count(placed, view)
+            view.hold(placed)
+            view.stamp = next(self._stamps)
+            self.crowd.enter(placed, view.labels)
 
     def remove_pod(self, uid: str) -> None:
         """Count a pod no more."""
-        node = self._node_of.pop(uid, None)
-        if node is None:
+        if uid not in self._placed:
             return
+        placed, node = self._placed.pop(uid)
         view = self.nodes.get(node)
-        if view is not None and uid in view.pods:
-            self._discount(view.pods[uid], view)
+        if view is not None:
+            view.free(placed)
+            view.stamp = next(self._stamps)
+            self.crowd.leave(placed, view.labels)
         else:
-            self._orphans[node].pop(uid, None)
+            self._nodeless[node].pop(uid)
+            if not self._nodeless[node]:
+                del self._nodeless[node]
 
-    def _count(self, placed: PlacedPod, view: NodeView) -> None:
-        view.add(placed)
-        if placed.anti_affinity:
-            self.repelling[placed.uid] = view
-        if placed.preferred or placed.affinity:
-            self.attracting[placed.uid] = view
+    def node_of(self, uid: str) -> str:
+        """Return the node that a pod is counted on; empty: on none."""
+        found = self._placed.get(uid)
+        return found[1] if found is not None else ""
 
-    def _discount(self, placed: PlacedPod, view: NodeView) -> None:
-        view.remove(placed)
-        self.repelling.pop(placed.uid, None)
-        self.attracting.pop(placed.uid, None)
+    def everyone(self) -> Iterator[tuple[PlacedPod, Labels]]:
+        """Yield every pod on a node that is known, with the node's labels."""
+        for view in self.nodes.values():
+            for placed in view.pods.values():
+                yield placed, view.labels
+
+    def _describe(self, view: NodeView, node: Node) -> None:
+        view.describe(node)
+        view.stamp = next(self._stamps)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.errors import AlreadyExists
-from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, STORAGE_CLASS
+from statefleet.objects.kinds import NODE, PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, STORAGE_CLASS
 from statefleet.objects.meta import (
+    HOSTNAME_LABEL,
     LOCAL_PROVISIONER,
     PVC_PROTECTION_FINALIZER,
     SELECTED_NODE_ANNOTATION,
@@ -24,10 +24,17 @@ from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
-from statefleet.volumes.matching import default_class, is_for, matching_volume, new_volume, reference_to
-
-BIND_COMPLETED_ANNOTATION = "pv.kubernetes.io/bind-completed"
-BOUND_BY_CONTROLLER_ANNOTATION = "pv.kubernetes.io/bound-by-controller"
+from statefleet.volumes.matching import (
+    WAITS_FOR_CONSUMER,
+    can_have,
+    default_class,
+    free_volumes,
+    is_for,
+    kept_for,
+    kept_volume,
+    new_volume,
+)
+from statefleet.volumes.status import BIND_COMPLETED_ANNOTATION, BOUND_BY_CONTROLLER_ANNOTATION, bound, lost
 
 
 class Claims(Controller):
@@ -56,68 +63,89 @@ class Claims(Controller):
         if is_deleting(claim.metadata):
             await self._let_go(claim, act)
         elif claim.spec.volume_name:
-            self._settle(claim, act)
-        elif not claim.spec.HasField("storage_class_name"):
-            await self._name_class(claim, act)
+            await self._follow_volume(claim, act)
+        elif not claim.spec.HasField("storage_class_name") and (found := self._default_class()):
+            changed = _copy(claim)
+            changed.spec.storage_class_name = found.metadata.name
+            await act.update(changed)
         else:
-            await self._bind(claim, act)
+            await self._find_volume(claim, act)
         return Result()
 
     async def _let_go(self, claim: PersistentVolumeClaim, act: Executor) -> None:
-        if has_finalizer(claim.metadata, PVC_PROTECTION_FINALIZER) and not self._in_use(claim):
-            changed = _copy(claim)
-            remove_finalizer(changed.metadata, PVC_PROTECTION_FINALIZER)
-            await act.update(changed)
-
-    def _in_use(self, claim: PersistentVolumeClaim) -> bool:
-        pods = self._cache.list(POD, claim.metadata.namespace)
-        return any(claim.metadata.name in claim_names(pod) and not is_terminal(pod) for pod in pods)
-
-    async def _name_class(self, claim: PersistentVolumeClaim, act: Executor) -> None:
-        """Give a claim that names no class the default one, where there is one."""
-        found = default_class(self._cache.list(STORAGE_CLASS))
-        if found is None:
-            text = "no persistent volumes available for this claim and no storage class is set"
-            self._recorder.normal(claim, "FailedBinding", text)
+        if not has_finalizer(claim.metadata, PVC_PROTECTION_FINALIZER):
+            return
+        namespace = claim.metadata.namespace
+        if _is_used(claim, self._cache.list(POD, namespace)):
+            return
+        # Only the service itself may say that no pod has come to use the claim.
+        if _is_used(claim, (await act.fleet.list(POD, namespace)).items):
             return
         changed = _copy(claim)
-        changed.spec.storage_class_name = found.metadata.name
+        remove_finalizer(changed.metadata, PVC_PROTECTION_FINALIZER)
         await act.update(changed)
 
-    async def _bind(self, claim: PersistentVolumeClaim, act: Executor) -> None:
-        storage_class = self._cache.get(STORAGE_CLASS, "", claim.spec.storage_class_name)
-        volume = matching_volume(self._cache.list(PERSISTENT_VOLUME), claim)
+    async def _follow_volume(self, claim: PersistentVolumeClaim, act: Executor) -> None:
+        """See to a claim that names its volume: finish the binding, or follow what has become of the volume."""
+        volume = self._cache.get(PERSISTENT_VOLUME, "", claim.spec.volume_name)
+        completed = BIND_COMPLETED_ANNOTATION in claim.metadata.annotations
+        if volume is not None and completed and is_for(volume, claim) and volume.spec.claim_ref.uid:
+            self._put(bound(claim, volume), claim, act)
+        elif volume is not None and (completed or can_have(volume, claim)) and _is_free(volume, claim):
+            await self._bind(claim, volume, act)
+        elif completed:
+            if claim.status.phase != "Lost":
+                text = "Bound claim has lost its PersistentVolume. Data on the volume is lost!"
+                self._recorder.warning(claim, "ClaimLost", text)
+            self._put(lost(claim), claim, act)
+        else:
+            why = "cannot be had by this claim" if volume is not None else "not found"
+            self._recorder.normal(claim, "FailedBinding", f'volume "{claim.spec.volume_name}" {why}')
+
+    async def _find_volume(self, claim: PersistentVolumeClaim, act: Executor) -> None:
+        found = self._cache.get(STORAGE_CLASS, "", claim.spec.storage_class_name)
+        volumes = self._cache.list(PERSISTENT_VOLUME)
+        volume = kept_volume(volumes, claim)
+        if volume is None and (found is None or found.volume_binding_mode != WAITS_FOR_CONSUMER):
+            # What waits for its consumer gets a volume by the choice of the consumer's node.
+            volume = next(iter(free_volumes(volumes, claim)), None)
         if volume is None:
-            volume = await self._provision(claim, storage_class, act)
-        if volume is None:
-            return
-        if not is_for(volume, claim) or not volume.spec.claim_ref.uid:
-            kept = PersistentVolume()
-            kept.CopyFrom(volume)
-            kept.spec.claim_ref.CopyFrom(reference_to(claim))
+            volume = await self._provision(claim, found, act)
+        if volume is not None:
+            await self._bind(claim, volume, act)
+
+    async def _bind(self, claim: PersistentVolumeClaim, volume: PersistentVolume, act: Executor) -> None:
+        """Have the two name one another, first the volume: it can be had only once."""
+        if not (is_for(volume, claim) and volume.spec.claim_ref.uid):
+            kept = kept_for(volume, claim)
+            if not volume.spec.HasField("claim_ref"):
+                kept.metadata.annotations[BOUND_BY_CONTROLLER_ANNOTATION] = "yes"
             volume = await act.update(kept)
         changed = _copy(claim)
-        changed.spec.volume_name = volume.metadata.name
         changed.metadata.annotations[BIND_COMPLETED_ANNOTATION] = "yes"
-        changed.metadata.annotations[BOUND_BY_CONTROLLER_ANNOTATION] = "yes"
-        self._settle(await act.update(changed), act, volume)
+        if not changed.spec.volume_name:
+            changed.spec.volume_name = volume.metadata.name
+            changed.metadata.annotations[BOUND_BY_CONTROLLER_ANNOTATION] = "yes"
+        claim = await act.update(changed)
+        self._put(bound(claim, volume), claim, act)
 
     async def _provision(
         self, claim: PersistentVolumeClaim, found: StorageClass | None, act: Executor
     ) -> PersistentVolume | None:
-        if found is None or found.provisioner != LOCAL_PROVISIONER:
-            text = f'storageclass.storage.k8s.io "{claim.spec.storage_class_name}" not found'
-            waits = "waiting for a volume to be created by hand or by the provisioner of the class"
-            self._recorder.normal(
-                claim, "ProvisioningFailed" if found is None else "ExternalProvisioning", waits if found else text
-            )
+        """Make the volume that a claim asks for, where it can be made now; else tell what it waits for."""
+        chosen = claim.metadata.annotations.get(SELECTED_NODE_ANNOTATION, "")
+        reason, text = _obstacle(claim, found, chosen)
+        if found is None or reason:
+            self._recorder.event(claim, "Warning" if reason == "ProvisioningFailed" else "Normal", reason, text)
             return None
-        node = claim.metadata.annotations.get(SELECTED_NODE_ANNOTATION, "")
-        if found.volume_binding_mode == "WaitForFirstConsumer" and not node:
-            text = "waiting for first consumer to be created before binding"
-            self._recorder.normal(claim, "WaitForFirstConsumer", text)
-            return None
-        volume = new_volume(claim, found, node)
+        hostname = ""
+        if chosen:
+            node = self._cache.get(NODE, "", chosen)
+            if node is None:
+                await self._forget_choice(claim, act)
+                return None
+            hostname = node.metadata.labels.get(HOSTNAME_LABEL, chosen)
+        volume = new_volume(claim, found, hostname)
         try:
             volume = await act.create(volume)
         except AlreadyExists:
@@ -126,37 +154,30 @@ class Claims(Controller):
         self._recorder.normal(claim, "ProvisioningSucceeded", text)
         return volume
 
-    def _settle(self, claim: PersistentVolumeClaim, act: Executor, volume: PersistentVolume | None = None) -> None:
-        """Have the status of a claim that has a volume say so, or that the volume is lost."""
-        if volume is None:
-            volume = self._cache.get(PERSISTENT_VOLUME, "", claim.spec.volume_name)
+    async def _forget_choice(self, claim: PersistentVolumeClaim, act: Executor) -> None:
+        """Have the node chosen anew: the one that was chosen has gone."""
         changed = _copy(claim)
-        status = changed.status
-        if volume is None or not is_for(volume, claim):
-            if claim.status.phase != "Bound" or volume is not None:
-                return
-            status.phase = "Lost"
-            self._recorder.warning(
-                claim, "ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!"
-            )
-        else:
-            status.phase = "Bound"
-            del status.access_modes[:]
-            status.access_modes.extend(volume.spec.access_modes)
-            status.capacity.clear()
-            for resource, amount in volume.spec.capacity.items():
-                status.capacity[resource].CopyFrom(amount)
+        del changed.metadata.annotations[SELECTED_NODE_ANNOTATION]
+        await act.update(changed)
+
+    @staticmethod
+    def _put(changed: PersistentVolumeClaim, claim: PersistentVolumeClaim, act: Executor) -> None:
         if changed.status != claim.status:
             act.put_status(changed, urgent=True)
 
-    def _unbound(self) -> Iterable[Key]:
-        return [key_of(claim) for claim in self._cache.list(PERSISTENT_VOLUME_CLAIM) if not claim.spec.volume_name]
+    def _default_class(self) -> StorageClass | None:
+        return default_class(self._cache.list(STORAGE_CLASS))
 
-    def _keys_of_volume(self, before: Any, after: Any) -> Iterable[Key]:
-        volume = after if after is not None else before
-        if volume.spec.HasField("claim_ref"):
-            return [Key(volume.spec.claim_ref.namespace, volume.spec.claim_ref.name)]
-        return self._unbound()
+    def _unbound(self) -> Iterable[Key]:
+        claims = self._cache.list(PERSISTENT_VOLUME_CLAIM)
+        return [key_of(claim) for claim in claims if claim.status.phase != "Bound"]
+
+    def _keys_of_volume(self, before: PersistentVolume | None, after: PersistentVolume | None) -> Iterable[Key]:
+        """Return the claims that a volume is kept for, and those that it may suit where it is free."""
+        kept = [volume for volume in (before, after) if volume is not None and volume.spec.HasField("claim_ref")]
+        yield from (Key(volume.spec.claim_ref.namespace, volume.spec.claim_ref.name) for volume in kept)
+        if after is not None and not after.spec.HasField("claim_ref"):
+            yield from self._unbound()
 
     def _keys_of_pod(self, before: Pod | None, after: Pod | None) -> Iterable[Key]:
         """Return the claims of a pod that goes or ends: one of them may be waiting to be let go."""
@@ -171,6 +192,34 @@ def claim_names(pod: Pod) -> list[str]:
     return [
         source.persistent_volume_claim.claim_name for source in sources if source.HasField("persistent_volume_claim")
     ]
+
+
+def _is_used(claim: PersistentVolumeClaim, pods: Iterable[Pod]) -> bool:
+    """Return whether a pod may be using a claim: one without a node does not, and will not get one."""
+    name = claim.metadata.name
+    return any(pod.spec.node_name and name in claim_names(pod) and not is_terminal(pod) for pod in pods)
+
+
+def _is_free(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
+    return is_for(volume, claim) or not volume.spec.HasField("claim_ref")
+
+
+def _obstacle(claim: PersistentVolumeClaim, found: StorageClass | None, chosen: str) -> tuple[str, str]:
+    """Return why no volume is made for a claim now: an event's reason and message, empty where one is."""
+    if found is None:
+        name = claim.spec.storage_class_name
+        if not name:
+            text = "no persistent volumes available for this claim and no storage class is set"
+            return "FailedBinding", text
+        return "ProvisioningFailed", f'storageclass.storage.k8s.io "{name}" not found'
+    if found.volume_binding_mode == WAITS_FOR_CONSUMER and not chosen:
+        return "WaitForFirstConsumer", "waiting for first consumer to be created before binding"
+    if found.provisioner != LOCAL_PROVISIONER:
+        text = f"waiting for a volume to be made by hand or by the provisioner {found.provisioner}"
+        return "ExternalProvisioning", text
+    if claim.spec.HasField("selector"):
+        return "ProvisioningFailed", "a volume is not made for a claim that selects volumes by their labels"
+    return "", ""
 
 
 def _copy(claim: PersistentVolumeClaim) -> PersistentVolumeClaim:

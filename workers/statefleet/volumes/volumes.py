@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume
+from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, PersistentVolumeClaim
 from statefleet.errors import NotFound
 from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM
-from statefleet.objects.meta import (
-    LOCAL_PROVISIONER,
-    PV_PROTECTION_FINALIZER,
-    has_finalizer,
-    is_deleting,
-    remove_finalizer,
-)
+from statefleet.objects.meta import PV_PROTECTION_FINALIZER, has_finalizer, is_deleting, remove_finalizer
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.executor import Executor
-from statefleet.reconcile.keys import Key
-from statefleet.volumes.matching import PROVISIONED_BY_ANNOTATION
+from statefleet.reconcile.keys import Key, key_of
+from statefleet.volumes.status import is_claimed, is_given_up, phase
 
 
 class Volumes(Controller):
@@ -39,18 +32,17 @@ class Volumes(Controller):
         volume = self._cache.get(PERSISTENT_VOLUME, "", key.name)
         if volume is None:
             return Result()
-        claimed = volume.spec.HasField("claim_ref") and bool(volume.spec.claim_ref.uid)
-        bound = claimed and await self._claim_exists(volume, act)
+        claim_exists = is_claimed(volume) and await self._claim_exists(volume, act)
+        wanted = phase(volume, claim_exists=claim_exists)
         if is_deleting(volume.metadata):
-            await self._let_go(volume, act, bound=bound)
-            return Result()
-        phase = "Bound" if bound else "Released" if claimed else "Available"
-        if phase == "Released" and _is_given_up(volume):
+            if wanted != "Bound":
+                await self._let_go(volume, act)
+        elif wanted == "Released" and is_given_up(volume):
             await act.delete(volume)
-        elif volume.status.phase != phase:
+        elif volume.status.phase != wanted:
             changed = PersistentVolume()
             changed.CopyFrom(volume)
-            changed.status.phase = phase
+            changed.status.phase = wanted
             act.put_status(changed)
         return Result()
 
@@ -59,26 +51,34 @@ class Volumes(Controller):
         reference = volume.spec.claim_ref
         claim = self._cache.get(PERSISTENT_VOLUME_CLAIM, reference.namespace, reference.name)
         if claim is not None and claim.metadata.uid == reference.uid:
-            return True
+            return _wants(claim, volume)
         try:
-            await act.fleet.get(PERSISTENT_VOLUME_CLAIM, reference.name, reference.namespace, uid=reference.uid)
+            claim = await act.fleet.get(
+                PERSISTENT_VOLUME_CLAIM, reference.name, reference.namespace, uid=reference.uid
+            )
         except NotFound:
             return False
-        return True
+        return _wants(claim, volume)
 
-    async def _let_go(self, volume: PersistentVolume, act: Executor, *, bound: bool) -> None:
-        if not bound and has_finalizer(volume.metadata, PV_PROTECTION_FINALIZER):
+    async def _let_go(self, volume: PersistentVolume, act: Executor) -> None:
+        if has_finalizer(volume.metadata, PV_PROTECTION_FINALIZER):
             changed = PersistentVolume()
             changed.CopyFrom(volume)
             remove_finalizer(changed.metadata, PV_PROTECTION_FINALIZER)
             await act.update(changed)
 
-    def _keys_of_claim(self, before: Any, after: Any) -> list[Key]:
+    def _keys_of_claim(
+        self, before: PersistentVolumeClaim | None, after: PersistentVolumeClaim | None
+    ) -> Iterable[Key]:
+        """Return the volumes that a claim names, and when it goes also those that are kept for it."""
         names = {claim.spec.volume_name for claim in (before, after) if claim is not None}
-        return [Key("", name) for name in names if name]
+        yield from (Key("", name) for name in sorted(names) if name)
+        if after is None and before is not None:
+            for volume in self._cache.list(PERSISTENT_VOLUME):
+                if volume.spec.claim_ref.uid == before.metadata.uid:
+                    yield key_of(volume)
 
 
-def _is_given_up(volume: PersistentVolume) -> bool:
-    """Return whether a volume that has been released is to be removed, and by us."""
-    ours = volume.metadata.annotations.get(PROVISIONED_BY_ANNOTATION) == LOCAL_PROVISIONER
-    return ours and volume.spec.persistent_volume_reclaim_policy == "Delete"
+def _wants(claim: PersistentVolumeClaim, volume: PersistentVolume) -> bool:
+    """Return whether a claim has a volume or is about to get it: it may have got another instead."""
+    return claim.spec.volume_name in ("", volume.metadata.name)
