@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
 
-from statefleet.errors import Cause, FleetError, Invalid, MethodNotAllowed, Subject
+from statefleet.errors import Cause, Expired, FleetError, Invalid, MethodNotAllowed, Subject
 from statefleet.gateway.answers import Answer
 
 
@@ -37,10 +38,21 @@ def failure(error: FleetError) -> dict[str, Any]:
     }
     if error.reason:
         status["reason"] = error.reason
-    if error.subject is not None:
-        status["details"] = details(error.subject)
+    subject = error.subject
+    if isinstance(error, Expired) and subject is not None:
+        status["metadata"], subject = _continuation(subject)
+    if subject is not None:
+        status["details"] = details(subject)
     status["code"] = error.http_code
     return status
+
+
+def _continuation(subject: Subject) -> tuple[dict[str, str], Subject | None]:
+    """Return the metadata with the token that an expired list goes on with, and what is left of the subject."""
+    tokens = {"continue": cause.message for cause in subject.causes if cause.reason == "ContinueToken"}
+    causes = tuple(cause for cause in subject.causes if cause.reason != "ContinueToken")
+    left = replace(subject, causes=causes)
+    return tokens, None if left == Subject() else left
 
 
 def success(subject: Subject | None = None, code: int | None = None) -> dict[str, Any]:
