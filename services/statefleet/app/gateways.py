@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from statefleet.app.addresses import Address
 from statefleet.app.authority import Identities
 from statefleet.client.fleet import Fleet
@@ -14,7 +16,13 @@ from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
 
 
-def open_gateway(fleet: Fleet, address: Address, identities: Identities, metrics: Metrics) -> GatewayServer:
+def open_gateway(
+    fleet: Fleet,
+    address: Address,
+    identities: Identities,
+    metrics: Metrics,
+    is_ready: Callable[[], bool] = lambda: True,
+) -> GatewayServer:
     """Return a gateway's server, not yet entered: over TLS, for clients whom the fleet's authority vouches for."""
     certificate, key = identities.server_files("gateway", address.names)
     gateway = Gateway(
@@ -23,6 +31,7 @@ def open_gateway(fleet: Fleet, address: Address, identities: Identities, metrics
         rand=SystemRand(),
         authenticator=Authenticator(),
         metrics=RequestMetrics(metrics),
+        is_ready=is_ready,
     )
     tls = tls_context(TlsFiles(certificate, key, identities.authority_file))
     return GatewayServer(gateway, address.host, address.port, tls)

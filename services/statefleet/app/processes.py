@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from statefleet.agent.agent import Agent
 from statefleet.agent.behaviour import Behaviour
@@ -19,13 +20,20 @@ from statefleet.app.services import open_service, register
 from statefleet.app.workers import build_worker
 from statefleet.client.fleet import Fleet
 from statefleet.coordination.local import LocalCoordination, hold_directory
+from statefleet.errors import FleetError
+from statefleet.objects.kinds import CONTROLLER_REVISION, NAMESPACE, NODE, Kind
 from statefleet.rpc.channel import connect
 from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
-from statefleet.runtime.clock import SystemClock
+from statefleet.runtime.clock import Clock, SystemClock
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
+from statefleet.runtime.tasks import Tasks
 from statefleet.store.doors import StoreDoors
+
+_OF_EACH_SERVICE: tuple[Kind[Any], ...] = (NAMESPACE, CONTROLLER_REVISION, NODE)
+REACH_SECONDS = 2.0
+"""How often a gateway asks whether the services answer, and how long it waits for that."""
 
 
 @asynccontextmanager
@@ -60,12 +68,38 @@ async def serve_service(name: str, listen: Address, data_dir: Path, certificates
 @asynccontextmanager
 async def serve_gateway(listen: Address, peers: Peers) -> AsyncIterator[str]:
     """Run a gateway; yields its URL."""
-    identities = Identities(peers.certificates, SystemClock())
-    async with (
-        connected(peers, "gateway") as fleet,
-        open_gateway(fleet, listen, identities, Metrics(process=True)) as server,
-    ):
-        yield server.url
+    clock = SystemClock()
+    identities = Identities(peers.certificates, clock)
+    async with connected(peers, "gateway") as fleet, Tasks("gateway") as tasks:
+        reach = Reach(fleet, clock)
+        tasks.spawn(reach.run(), "reach")
+        async with open_gateway(fleet, listen, identities, Metrics(process=True), reach.is_ready) as server:
+            yield server.url
+
+
+class Reach:
+    """Keeps in mind whether every service answers."""
+
+    def __init__(self, fleet: Fleet, clock: Clock) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self._reached = False
+
+    def is_ready(self) -> bool:
+        """Return whether every service answered when last asked."""
+        return self._reached
+
+    async def run(self) -> None:
+        """Ask every few seconds until cancelled."""
+        while True:
+            try:
+                for kind in _OF_EACH_SERVICE:
+                    await self._fleet.list(kind, limit=1, timeout=REACH_SECONDS)
+            except FleetError:
+                self._reached = False
+            else:
+                self._reached = True
+            await self._clock.sleep(REACH_SECONDS)
 
 
 async def work(peers: Peers) -> None:
