@@ -11,11 +11,12 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from statefleet.api.authentication.v1.authentication_pb2 import ExtraValue
 from statefleet.api.meta.v1 import options_pb2
 from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time
 
 LEAVES: frozenset[Descriptor] = frozenset(
-    message.DESCRIPTOR for message in (FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time)
+    message.DESCRIPTOR for message in (ExtraValue, FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time)
 )
 """Messages that are one JSON value, not an object of their fields."""
 

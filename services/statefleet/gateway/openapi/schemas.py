@@ -33,6 +33,7 @@ _SCALARS: Final[dict[int, Schema]] = {
     FieldDescriptor.TYPE_DOUBLE: {"type": "number", "format": "double"},
 }
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 _SPECIAL: Final[dict[str, tuple[Schema, Schema]]] = {
     # as v3 says it, as v2 says it
     f"{_META}Time": (_TIME, _TIME),
@@ -42,6 +43,7 @@ _SPECIAL: Final[dict[str, tuple[Schema, Schema]]] = {
         {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
         {"type": "string", "format": "int-or-string"},
     ),
+    "statefleet.api.authentication.v1.ExtraValue": (_STRINGS, _STRINGS),
     f"{_META}RawExtension": ({"type": "object"}, {"type": "object"}),
     f"{_META}FieldsV1": ({"type": "object"}, {"type": "object"}),
 }

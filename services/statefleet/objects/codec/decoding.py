@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from statefleet.api.authentication.v1.authentication_pb2 import ExtraValue
 from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time
 from statefleet.errors import BadRequest
 from statefleet.objects import schema
@@ -41,6 +42,7 @@ _GO_TYPES: Final = {
     FieldDescriptor.TYPE_STRING: "string",
 }
 _LEAVES: Final[dict[Descriptor, Callable[[Any, Any], None]]] = {
+    ExtraValue.DESCRIPTOR: values.fill_strings,
     FieldsV1.DESCRIPTOR: values.fill_raw,
     IntOrString.DESCRIPTOR: values.fill_int_or_string,
     MicroTime.DESCRIPTOR: values.fill_micro_time,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from statefleet.api.authentication.v1.authentication_pb2 import ExtraValue
 from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time
 from statefleet.objects import schema
 from statefleet.objects.codec import values
@@ -23,6 +24,7 @@ Writer = Callable[[Any], Any]
 """Writes one value of a field, or a whole message."""
 
 LEAF_WRITERS: Final[dict[Descriptor, Writer]] = {
+    ExtraValue.DESCRIPTOR: values.write_strings,
     FieldsV1.DESCRIPTOR: values.write_raw,
     IntOrString.DESCRIPTOR: values.write_int_or_string,
     MicroTime.DESCRIPTOR: values.write_micro_time,

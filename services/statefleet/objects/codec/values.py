@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from statefleet.api.authentication.v1.authentication_pb2 import ExtraValue
 from statefleet.api.meta.v1.primitives_pb2 import FieldsV1, IntOrString, MicroTime, Quantity, RawExtension, Time
 from statefleet.objects import quantity, times
 from statefleet.objects.nesting import TOO_DEEP, is_too_deep
@@ -62,6 +63,11 @@ def compact_json(value: Any, *, sort_keys: bool = False) -> bytes:
 def write_raw(message: RawExtension | FieldsV1) -> Any:
     """Return the JSON value that raw JSON stands for, None where there is none."""
     return orjson.loads(message.raw) if message.raw else None
+
+
+def write_strings(message: ExtraValue) -> list[str]:
+    """Return the strings of a map's value."""
+    return list(message.items)
 
 
 def write_quantity(message: Quantity) -> str:
@@ -141,6 +147,13 @@ def fill_raw(message: RawExtension | FieldsV1, value: Any) -> None:
     if is_too_deep(value):
         raise ValueError(TOO_DEEP)
     message.raw = compact_json(value)
+
+
+def fill_strings(message: ExtraValue, value: Any) -> None:
+    """Store the strings of a map's value."""
+    if not isinstance(value, list):
+        raise ValueError(f"expected a list of strings, got {type(value).__name__}")
+    message.items.extend(read_string(each) for each in value)
 
 
 def fill_quantity(message: Quantity, value: Any) -> None:
