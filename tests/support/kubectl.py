@@ -1,0 +1,114 @@
+"""Stock kubectl: its commands, and the streams that it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from support.pod_stream import PodStream
+from support.processes import PATIENCE_SECONDS, Process
+
+EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
+
+
+def find_kubectl() -> str:
+    """Return the kubectl that was installed beside this Python, else the one on the path."""
+    found = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
+    assert found is not None, "kubectl is missing; it comes with the dependency group test"
+    return found
+
+
+class Result(NamedTuple):
+    """What became of a command."""
+
+    code: int
+    output: str
+    errors: str
+
+
+class Kubectl:
+    """Runs kubectl with a configuration, in a namespace.
+
+    A command is one string, as one would type it; arguments that need no splitting may follow.
+    """
+
+    def __init__(self, kubeconfig: Path, namespace: str = "default") -> None:
+        self.namespace = namespace
+        self._environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)}
+        self._base = [find_kubectl(), f"--namespace={namespace}"]
+
+    def run(self, command: str, *more: str, stdin: str = "", **environment: str) -> Result:
+        """Run a command to its end, whatever that is."""
+        done = subprocess.run(
+            [*self._base, *shlex.split(command), *more],
+            env=os.environ | self._environment | environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def __call__(self, command: str, *more: str, stdin: str = "", **environment: str) -> str:
+        """Run a command that is to succeed and return what it printed."""
+        result = self.run(command, *more, stdin=stdin, **environment)
+        assert result.code == 0, f"kubectl {command}: {result.errors}"
+        return result.output
+
+    def fails(self, command: str, *more: str, stdin: str = "") -> str:
+        """Run a command that is to fail, with exit code 1, and return its complaint."""
+        result = self.run(command, *more, stdin=stdin)
+        assert result.code == 1, f"kubectl {command}: {result.output}{result.errors}"
+        return result.errors
+
+    def apply(self, manifest: str) -> str:
+        """Apply a manifest that is at hand."""
+        return self("apply -f -", stdin=manifest)
+
+    def json(self, what: str) -> Any:
+        """Return objects as JSON, such as `sts web`."""
+        return json.loads(self(f"get {what} -o json"))
+
+    def pods(self, selector: str = "") -> dict[str, Any]:
+        """Return pods by name."""
+        items = self.json(f"pods --selector={selector}")["items"]
+        return {item["metadata"]["name"]: item for item in items}
+
+    def patch(self, what: str, patch: Any) -> str:
+        """Patch an object: with a JSON patch where it is a list, else strategically."""
+        kind = "json" if isinstance(patch, list) else "strategic"
+        return self(f"patch {what} --type={kind} -p", json.dumps(patch))
+
+    @contextmanager
+    def stream(self, selector: str = "") -> Iterator[PodStream]:
+        """Watch pods with `kubectl get pods --watch` for as long as the block lasts."""
+        command = ["get", "pods", f"--selector={selector}", "--watch", "--output-watch-events", "-v=6"]
+        process = Process([*self._base, *command], self._environment)
+        try:
+            yield PodStream(process.heard)
+        finally:
+            process.kill()
+
+
+def container(pod: Any) -> Any:
+    """Return the first container of a pod or a template."""
+    return pod["spec"]["containers"][0]
+
+
+def images(pods: dict[str, Any]) -> list[str]:
+    """Return the image of each pod, by name."""
+    return [container(pods[name])["image"] for name in sorted(pods)]
+
+
+def uids(pods: dict[str, Any]) -> dict[str, str]:
+    """Return the uid of each pod."""
+    return {name: pod["metadata"]["uid"] for name, pod in pods.items()}
