@@ -152,7 +152,7 @@ def fill_raw(message: RawExtension | FieldsV1, value: Any) -> None:
 def fill_strings(message: ExtraValue, value: Any) -> None:
     """Store the strings of a map's value."""
     if not isinstance(value, list):
-        raise ValueError(f"expected a list of strings, got {type(value).__name__}")
+        raise ValueError(f"expected a list of strings, got {type(value).__name__}")  # noqa: TRY004 -- as for every value that cannot be read
     message.items.extend(read_string(each) for each in value)
 
 
