@@ -13,7 +13,9 @@ from statefleet.runtime.tasks import Tasks
 
 
 class Recorder:
-    """Keeps what is reported; a report waits until the gate is open."""
+    """Keeps what is reported, at versions 1, 2 and so on; a report waits until the gate is open."""
+
+    heard = True
 
     def __init__(self) -> None:
         self.statuses: list[PodStatus] = []
@@ -22,11 +24,12 @@ class Recorder:
         self.gate.set()
         self.changed = asyncio.Condition()
 
-    async def update_status(self, pod: Pod) -> None:
+    async def update_status(self, pod: Pod) -> int:
         await self.gate.wait()
         async with self.changed:
             self.statuses.append(pod.status)
             self.changed.notify_all()
+        return len(self.statuses)
 
     async def remove(self, pod: Pod) -> None:
         self.removed.set()

@@ -5,12 +5,12 @@ However many nodes an agent stands for, it follows their pods with one watch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import structlog
 
-from statefleet.agent.nodes import pod_network
+from statefleet.agent.place import Place
 from statefleet.agent.runner import PodRunner
 from statefleet.agent.runtime import Runtime
 from statefleet.api.core.v1.node_pb2 import Node
@@ -19,8 +19,9 @@ from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent, WatchResponse
 from statefleet.client.fleet import Fleet
 from statefleet.errors import FleetError, NotFound
-from statefleet.objects.kinds import POD
-from statefleet.objects.pods import host_ports
+from statefleet.objects.kinds import NODE, POD
+from statefleet.objects.meta import is_deleting, version_of
+from statefleet.objects.pods import is_terminal
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.tasks import Tasks
 
@@ -28,61 +29,27 @@ _log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 1.0
 """How long to wait before a registration or a watch is tried again."""
-
-
-@dataclass(slots=True)
-class _Place:
-    """A node, what its pods hold of it, and which of its addresses are taken."""
-
-    node: Node
-    index: int
-    runners: dict[str, PodRunner] = field(default_factory=dict)
-    ports: dict[tuple[str, int], str] = field(default_factory=dict)
-    addresses: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def host_ip(self) -> str:
-        """The node's own address."""
-        return next((a.address for a in self.node.status.addresses if a.type == "InternalIP"), "")
-
-    def take_address(self, pod: Pod) -> str:
-        """Return the pod's address: the one it has, else the first free one; empty where none is left."""
-        taken = self.addresses
-        wanted = pod.status.pod_ip
-        if not pod.spec.host_network:
-            if wanted and taken.setdefault(wanted, pod.metadata.uid) == pod.metadata.uid:
-                return wanted
-            for host in pod_network(self.index).hosts():
-                if taken.setdefault(str(host), pod.metadata.uid) == pod.metadata.uid:
-                    return str(host)
-        return ""
-
-    def take_ports(self, pod: Pod) -> tuple[str, int] | None:
-        """Take the pod's host ports. Return the one that another pod holds, if any; then none is taken."""
-        wanted = host_ports(pod)
-        for port in wanted:
-            if self.ports.get(port, pod.metadata.uid) != pod.metadata.uid:
-                return port
-        self.ports.update(dict.fromkeys(wanted, pod.metadata.uid))
-        return None
-
-    def give_back(self, uid: str) -> None:
-        """Free what a pod held."""
-        self.ports = {port: holder for port, holder in self.ports.items() if holder != uid}
-        self.addresses = {address: holder for address, holder in self.addresses.items() if holder != uid}
+_COPIED_FROM = 4
+"""Pods of a message with at least so many events are copied out of it: each would keep all of it in memory."""
+_NODES_AT_ONCE = 1000
+"""How many nodes one call registers at most, to keep within what a request may weigh."""
 
 
 class Agent:
-    """Runs pods on the nodes that it stands for."""
+    """Runs pods on the nodes that it stands for.
+
+    A node that a newer agent has registered is left to it. One that somebody deleted is registered again.
+    """
 
     def __init__(self, fleet: Fleet, nodes: Sequence[Node], runtime: Runtime, clock: Clock) -> None:
         self._fleet = fleet
         self._runtime = runtime
         self._clock = clock
-        self._places = {node.metadata.name: _Place(node, index) for index, node in enumerate(nodes)}
+        self._places = {node.metadata.name: Place(node) for node in nodes}
         self._nodes_of: dict[str, str] = {}
         self._session = 0
         self._interval = 10.0
+        self._heard = False
         self._pods = Tasks("agent pods")
 
     async def run(self) -> None:
@@ -92,9 +59,15 @@ class Agent:
             tasks.spawn(self._beat(), "heartbeat")
             await self._follow()
 
-    async def update_status(self, pod: Pod) -> None:
-        """Store a pod's status."""
-        await self._fleet.update_status(pod)
+    @property
+    def heard(self) -> bool:
+        """Whether the registry has taken the last heartbeat."""
+        return self._heard
+
+    async def update_status(self, pod: Pod) -> int:
+        """Store a pod's status and return the version at which it is stored."""
+        written = await self._fleet.update_status(pod)
+        return version_of(written.object.metadata)
 
     async def remove(self, pod: Pod) -> None:
         """Remove the object of a pod that has ended."""
@@ -105,27 +78,65 @@ class Agent:
         except NotFound:
             return
 
-    async def _register(self, nodes: Sequence[Node]) -> None:
-        while True:
-            try:
-                answer = await self._fleet.register(nodes)
-            except FleetError as error:
-                _log.warning("registration failed", error=error.message)
-                await self._clock.sleep(RETRY_SECONDS)
-            else:
-                self._session, self._interval = answer.session, answer.heartbeat_interval_seconds
-                return
+    # Nodes.
+
+    async def _register(self, nodes: Iterable[Node]) -> None:
+        for group in _groups(nodes):
+            while True:
+                try:
+                    answer = await self._fleet.register(group)
+                except FleetError as error:
+                    _log.warning("registration failed", error=error.message)
+                    await self._clock.sleep(RETRY_SECONDS)
+                else:
+                    break
+            self._session, self._interval = answer.session, answer.heartbeat_interval_seconds
+            for stored in answer.nodes:
+                # The registry keeps to the network that the node was first given.
+                self._places[stored.metadata.name].node.spec.pod_cidr = stored.spec.pod_cidr
+        self._is_heard()
 
     async def _beat(self) -> None:
         while True:
             await self._clock.sleep(self._interval)
             try:
-                answer = await self._fleet.heartbeat(list(self._places), self._session)
+                answer = await self._fleet.heartbeat(list(self._places), self._session, timeout=self._interval)
+                if answer.lost:
+                    await self._regain(answer.lost)
             except FleetError as error:
                 _log.warning("heartbeat failed", error=error.message)
-                continue
-            if answer.lost:
-                await self._register([self._places[name].node for name in answer.lost if name in self._places])
+                self._heard = False
+            else:
+                self._is_heard()
+
+    def _is_heard(self) -> None:
+        """Go on from a heartbeat that was taken: after one that was not, pods may have been said not to be ready."""
+        if not self._heard:
+            self._heard = True
+            for place in self._places.values():
+                for runner in place.runners.values():
+                    runner.reassert()
+
+    async def _regain(self, names: Iterable[str]) -> None:
+        """Register anew the nodes that are gone, and leave those that another agent has."""
+        gone: list[Node] = []
+        for name in names:
+            try:
+                await self._fleet.get(NODE, name)
+            except NotFound:
+                gone.append(self._places[name].node)
+            else:
+                _log.error("another agent has registered the node", node=name)
+                self._leave(name)
+        if gone:
+            await self._register(gone)
+
+    def _leave(self, name: str) -> None:
+        for uid, runner in self._places.pop(name).runners.items():
+            self._nodes_of.pop(uid, None)
+            runner.forget()
+
+    # Pods.
 
     async def _follow(self) -> None:
         while True:
@@ -133,29 +144,33 @@ class Agent:
                 await self._watch()
             except FleetError as error:
                 _log.info("watch of pods ended", error=error.message)
-                await self._clock.sleep(RETRY_SECONDS)
+            await self._clock.sleep(RETRY_SECONDS)
 
     async def _watch(self) -> None:
         selector = f"spec.nodeName={next(iter(self._places))}" if len(self._places) == 1 else "spec.nodeName!="
-        seen: set[str] | None = set()
+        initial: dict[str, Pod] | None = {}
         async for response in self._fleet.watch([POD], field_selector=selector, send_initial_events=True):
-            seen = self._take(response, seen)
+            if initial is None:
+                self._take(response)
+            elif _gather(response, initial):
+                self._begin(initial)
+                initial = None
 
-    def _take(self, response: WatchResponse, seen: set[str] | None) -> set[str] | None:
-        """Act on some events. `seen` gathers the pods there are until the initial events have ended."""
+    def _begin(self, pods: dict[str, Pod]) -> None:
+        """Act on the pods there are when a watch begins; those that are not among them have gone."""
+        for uid in [uid for uid in self._nodes_of if uid not in pods]:
+            self._gone(uid)
+        # Those that have run before keep their addresses and ports, before new ones take any.
+        for pod in sorted(pods.values(), key=lambda pod: not pod.status.pod_ip):
+            self._there(_copy(pod))
+
+    def _take(self, response: WatchResponse) -> None:
+        copied = len(response.events) >= _COPIED_FROM
         for event in response.events:
-            pod = event.object.pod
             if event.type == WatchEvent.TYPE_DELETED:
-                self._gone(pod.metadata.uid)
+                self._gone(event.object.pod.metadata.uid)
             elif event.type in (WatchEvent.TYPE_ADDED, WatchEvent.TYPE_MODIFIED):
-                self._there(pod)
-                if seen is not None:
-                    seen.add(pod.metadata.uid)
-            elif event.type == WatchEvent.TYPE_BOOKMARK and event.initial_events_end and seen is not None:
-                for uid in [uid for uid in self._nodes_of if uid not in seen]:
-                    self._gone(uid)
-                seen = None
-        return seen
+                self._there(_copy(event.object.pod) if copied else event.object.pod)
 
     def _there(self, pod: Pod) -> None:
         place = self._places.get(pod.spec.node_name)
@@ -163,32 +178,24 @@ class Agent:
             return
         runner = place.runners.get(pod.metadata.uid)
         if runner is None:
-            ended = pod.status.phase in ("Succeeded", "Failed")
-            if ended and not pod.metadata.HasField("deletion_timestamp"):
+            if is_terminal(pod) and not is_deleting(pod.metadata):
                 return
-            runner = self._place(pod, place, ended=ended)
+            runner = self._place(pod, place)
         runner.observe(pod)
         if runner.machine.phase in ("Succeeded", "Failed"):
             place.give_back(pod.metadata.uid)
 
-    def _place(self, pod: Pod, place: _Place, *, ended: bool) -> PodRunner:
-        uid = pod.metadata.uid
+    def _place(self, pod: Pod, place: Place) -> PodRunner:
+        uid, name, ended = pod.metadata.uid, place.node.metadata.name, is_terminal(pod)
         taken = None if ended else place.take_ports(pod)
-        runner = PodRunner(
-            pod,
-            self._runtime,
-            self,
-            self._clock,
-            self._pods,
-            host_ip=place.host_ip,
-            pod_ip="" if ended or taken else place.take_address(pod),
-        )
+        address = "" if ended or taken else place.take_address(pod)
+        runner = PodRunner(pod, self._runtime, self, self._clock, self._pods, host_ip=place.host_ip, pod_ip=address)
         if taken:
-            text = f"Pod was rejected: host port {taken[0]}/{taken[1]} is taken on node {place.node.metadata.name}"
+            text = f"Pod was rejected: host port {taken[0]}/{taken[1]} is taken on node {name}"
             runner.reject("NodePorts", text)
         place.runners[uid] = runner
-        self._nodes_of[uid] = place.node.metadata.name
-        if not pod.metadata.HasField("deletion_timestamp") or pod.status.container_statuses:
+        self._nodes_of[uid] = name
+        if not is_deleting(pod.metadata) or pod.status.container_statuses:
             runner.begin()
         return runner
 
@@ -197,3 +204,25 @@ class Agent:
         if place is not None:
             place.runners.pop(uid).forget()
             place.give_back(uid)
+
+
+def _gather(response: WatchResponse, pods: dict[str, Pod]) -> bool:
+    """Add the pods that a watch begins with, by uid. Return whether these are all."""
+    for event in response.events:
+        if event.type == WatchEvent.TYPE_DELETED:
+            pods.pop(event.object.pod.metadata.uid, None)
+        elif event.type in (WatchEvent.TYPE_ADDED, WatchEvent.TYPE_MODIFIED):
+            pods[event.object.pod.metadata.uid] = event.object.pod
+    return any(event.initial_events_end for event in response.events)
+
+
+def _copy(pod: Pod) -> Pod:
+    copied = Pod()
+    copied.CopyFrom(pod)
+    return copied
+
+
+def _groups(nodes: Iterable[Node]) -> Iterator[list[Node]]:
+    rest = iter(nodes)
+    while group := list(islice(rest, _NODES_AT_ONCE)):
+        yield group

@@ -63,6 +63,8 @@ class ContainerLife:
     restarts_always: bool
     state: State
     last: Terminated | None = None
+    begun: bool = False
+    """Whether the first pull or start was asked for: what follows is the restarts' affair."""
     pulled: bool = False
     restarts: int = 0
     ready: bool = False
@@ -73,6 +75,11 @@ class ContainerLife:
     def name(self) -> str:
         """The container's name."""
         return self.spec.name
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether the container waits for its first start."""
+        return isinstance(self.state, Waiting) and self.last is None
 
     @property
     def done(self) -> bool:
@@ -192,26 +199,30 @@ class PodMachine:
         """The pod's phase: Pending, Running, Succeeded or Failed."""
         if self.rejected:
             return "Failed"
-        states = [life.state for life in self.mains]
         if self._failed_init():
             return "Failed"
-        if any(isinstance(state, Waiting) for state in states) and not any(life.last for life in self.mains):
+        mains = self.mains
+        if any(life.never_ran for life in mains):
             return "Pending"
-        ended = [state for state in states if isinstance(state, Terminated)]
-        if len(ended) == len(states) and not any(self._restarts(life, life.state) for life in self.mains):
+        ended = [life.state for life in mains if isinstance(life.state, Terminated)]
+        if len(ended) == len(mains) and not any(self._restarts(life, life.state) for life in mains):
             return "Succeeded" if all(state.exit_code == 0 for state in ended) else "Failed"
         return "Running"
 
     def begin(self) -> list[Command]:
-        """Return the first commands."""
-        return self._advance()
+        """Return the first commands: of a new pod, or of one whose containers' states were taken over."""
+        commands: list[Command] = []
+        for life in self.containers.values():
+            if isinstance(life.state, Terminated) and self._restarts(life, life.state):
+                commands += self._restart(life, life.state)
+        return commands + self._advance()
 
     def reject(self, reason: str, message: str) -> None:
         """Note that the node refuses the pod."""
         self.rejected = (reason, message)
 
     def terminate(self, grace: float) -> list[Command]:
-        """Return the commands that end the pod; `grace` in seconds."""
+        """Return the commands that end the pod; `grace` in seconds. Asked for again, a shorter one holds."""
         if self.released:
             return []
         self.terminating = True
@@ -229,7 +240,8 @@ class PodMachine:
         match event.signal:
             case Signal.PULLED:
                 life.pulled, life.failures = True, 0
-                yield from self._advance(only=life)
+                if not self.terminating:
+                    yield Start(life.name, life.restarts + 1)
             case Signal.PULL_FAILED:
                 yield from self._failed_to_begin(life, event, "ErrImagePull")
             case Signal.START_FAILED:
@@ -260,7 +272,7 @@ class PodMachine:
     def _retry(self, life: ContainerLife) -> Iterator[Command]:
         if self.terminating or isinstance(life.state, Running):
             return
-        yield Start(life.name, life.restarts + 1) if life.pulled else Pull(life.name)
+        yield _start_or_pull(life)
 
     def _ended(self, life: ContainerLife, event: Event, now: float) -> Iterator[Command]:
         if not isinstance(life.state, Running):
@@ -280,12 +292,12 @@ class PodMachine:
     def _restart(self, life: ContainerLife, end: Terminated) -> Iterator[Command]:
         if end.finished - end.started >= BACK_OFF_FORGIVEN_AFTER:
             life.failures = 0
-        life.last = end
+        life.last, life.begun = end, True
         life.restarts += 1
         life.failures += 1
         if life.failures == 1:
             life.state = Waiting("ContainerCreating")
-            yield Start(life.name, life.restarts + 1)
+            yield _start_or_pull(life)
             return
         delay = _back_off(life.failures - 2)
         text = f"back-off {delay:.0f}s restarting failed container={life.name} pod={self.pod.metadata.name}"
@@ -305,28 +317,28 @@ class PodMachine:
             for life in self.inits
         )
 
-    def _advance(self, only: ContainerLife | None = None) -> list[Command]:
-        """Begin what may begin: the next init container, or every container once those are done."""
+    def _advance(self) -> list[Command]:
+        """Begin what may begin and has not: the next init container, or every container once those are done."""
         if self.terminating or self.rejected or self._failed_init():
             return []
         pending = next((life for life in self.inits if not life.done), None)
-        candidates = [pending] if pending else self.mains
         if pending is None:
-            for life in candidates:
+            for life in self.mains:
                 if isinstance(life.state, Waiting) and life.state.reason == "PodInitializing":
                     life.state = replace(life.state, reason="ContainerCreating")
-        return [
-            Start(life.name, life.restarts + 1) if life.pulled else Pull(life.name)
-            for life in candidates
-            if (only is None or life is only) and self._fresh(life)
-        ]
-
-    def _fresh(self, life: ContainerLife) -> bool:
-        return isinstance(life.state, Waiting) and life.last is None and life.failures == 0
+        candidates = [pending] if pending else self.mains
+        fresh = [life for life in candidates if isinstance(life.state, Waiting) and not life.begun]
+        for life in fresh:
+            life.begun = True
+        return [_start_or_pull(life) for life in fresh]
 
     def _release(self) -> list[Command]:
         self.released = True
         return [Release()]
+
+
+def _start_or_pull(life: ContainerLife) -> Command:
+    return Start(life.name, life.restarts + 1) if life.pulled else Pull(life.name)
 
 
 def _back_off(failures: int) -> float:

@@ -25,9 +25,10 @@ from statefleet.agent.lifecycle import (
     Wake,
 )
 from statefleet.agent.runtime import Runtime
-from statefleet.agent.status import pod_status
+from statefleet.agent.status import pod_status, shows
 from statefleet.api.core.v1.pod_pb2 import ContainerState, Pod, PodStatus
-from statefleet.errors import Conflict, Fenced, FleetError, NotFound
+from statefleet.errors import BadRequest, Conflict, Fenced, FleetError, Forbidden, Invalid, NotFound
+from statefleet.objects.meta import version_of
 from statefleet.objects.times import seconds
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.tasks import Tasks
@@ -41,8 +42,12 @@ RETRY_SECONDS = 1.0
 class Reports(Protocol):
     """Where a pod's fate is told."""
 
-    async def update_status(self, pod: Pod) -> None:
-        """Store the pod's status."""
+    @property
+    def heard(self) -> bool:
+        """Whether the node is known to be alive: if not, others rightly say that its pods are not ready."""
+
+    async def update_status(self, pod: Pod) -> int:
+        """Store the pod's status and return the version at which it is stored."""
 
     async def remove(self, pod: Pod) -> None:
         """Remove the pod's object: it has ended on its node."""
@@ -52,7 +57,8 @@ class PodRunner:
     """One pod on its node.
 
     Statuses are merged: while one is on its way only the newest of those that follow is kept, and what changes at
-    once is reported as one. The pod's removal follows its last status.
+    once is reported as one. A status that another has changed since is reported again. The pod's removal follows its
+    last status.
     """
 
     def __init__(
@@ -72,6 +78,8 @@ class PodRunner:
         self._writing = False
         self._forgotten = False
         self._sent: PodStatus | None = None
+        self._sent_version = 0
+        self._grace = float("inf")
 
     @property
     def pod(self) -> Pod:
@@ -94,9 +102,21 @@ class PodRunner:
     def observe(self, pod: Pod) -> None:
         """Take a newer version of the pod; end it where it is marked for deletion."""
         self.machine.pod = pod
-        if pod.metadata.HasField("deletion_timestamp") and not self.machine.terminating:
+        if pod.metadata.HasField("deletion_timestamp"):
             grace = float(pod.metadata.deletion_grace_period_seconds)
-            self._drain(lambda: self.machine.terminate(grace))
+            if grace < self._grace:
+                self._grace = grace
+                self._drain(lambda: self.machine.terminate(grace))
+        elif pod.spec.readiness_gates:
+            self._report()  # Whether it is ready is for others to say too.
+        else:
+            self.reassert()
+
+    def reassert(self) -> None:
+        """Report the status again where another has changed it since."""
+        if self._is_overwritten():
+            self._sent = None
+            self._report()
 
     def forget(self) -> None:
         """End whatever is left and report nothing: the pod's object is gone."""
@@ -139,6 +159,12 @@ class PodRunner:
                 case Release():
                     self._runtime.forget(self.pod)
 
+    def _is_overwritten(self) -> bool:
+        """Return whether the pod, as it was last seen, was written after our last report and does not show it."""
+        if self._writing or self._sent is None or version_of(self.pod.metadata) <= self._sent_version:
+            return False
+        return self._reports.heard and not shows(self.pod, self._sent)
+
     def _wake(self, delay: float, event: Event) -> None:
         def ring() -> None:
             self._timers.discard(timer)
@@ -161,12 +187,16 @@ class PodRunner:
                     await self._write_once()
                 except (NotFound, Conflict, Fenced):
                     return
+                except (BadRequest, Forbidden, Invalid) as error:
+                    _log.error("pod report refused", pod=self.pod.metadata.name, error=error.message)
+                    return
                 except FleetError as error:
                     _log.warning("pod report failed", pod=self.pod.metadata.name, error=error.message)
                     self._dirty = True
                     await self._clock.sleep(RETRY_SECONDS)
         finally:
             self._writing = False
+        self.reassert()
 
     async def _write_once(self) -> None:
         if self.machine.released:
@@ -175,12 +205,15 @@ class PodRunner:
         if self.machine.terminating:
             return
         status = pod_status(self.machine, host_ip=self.host_ip, pod_ip=self.pod_ip, now=self._clock.now())
+        seen = version_of(self.pod.metadata)
+        if seen >= self._sent_version and status == self.pod.status:
+            self._sent, self._sent_version = status, seen
         if status == self._sent:
             return
         report = Pod(status=status)
         report.metadata.name, report.metadata.namespace = self.pod.metadata.name, self.pod.metadata.namespace
         report.metadata.uid = self.pod.metadata.uid
-        await self._reports.update_status(report)
+        self._sent_version = await self._reports.update_status(report)
         self._sent = status
 
     def _restore(self) -> None:

@@ -18,7 +18,7 @@ class SimulatedRuntime:
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
-        self._timers: dict[str, dict[str, list[asyncio.TimerHandle]]] = {}
+        self._timers: dict[str, dict[str, set[asyncio.TimerHandle]]] = {}
 
     def pull(self, pod: Pod, life: ContainerLife, hear: Hear) -> None:
         """Have the image after a while, unless its name says that there is none."""
@@ -37,7 +37,7 @@ class SimulatedRuntime:
 
     def start(self, pod: Pod, life: ContainerLife, attempt: int, hear: Hear) -> None:
         """Run after a while, then be ready, then perhaps crash."""
-        behaviour = self._behaviour.for_pod(pod.metadata.annotations)
+        behaviour = self._behaviour_of(pod)
 
         def started() -> None:
             hear(Event(Signal.STARTED, life.name, attempt))
@@ -48,7 +48,7 @@ class SimulatedRuntime:
     def stop(self, pod: Pod, life: ContainerLife, grace: float, hear: Hear) -> None:
         """End after the stop delay or the grace period, whichever is shorter."""
         self._cancel(pod, life)
-        behaviour = self._behaviour.for_pod(pod.metadata.annotations)
+        behaviour = self._behaviour_of(pod)
         killed = behaviour.stop_delay > grace
         event = Event(
             Signal.STOPPED, life.name, exit_code=137 if killed else 0, reason="Error" if killed else "Completed"
@@ -57,13 +57,20 @@ class SimulatedRuntime:
 
     def adopt(self, pod: Pod, life: ContainerLife, attempt: int, hear: Hear) -> None:
         """Go on as after the start."""
-        self._run(pod, life, attempt, hear, self._behaviour.for_pod(pod.metadata.annotations))
+        self._run(pod, life, attempt, hear, self._behaviour_of(pod))
 
     def forget(self, pod: Pod) -> None:
         """Drop the pod's timers."""
         for timers in self._timers.pop(pod.metadata.uid, {}).values():
             for timer in timers:
                 timer.cancel()
+
+    def _behaviour_of(self, pod: Pod) -> Behaviour:
+        """Return how a pod behaves: as the fleet does where its annotations cannot be read any more."""
+        try:
+            return self._behaviour.for_pod(pod.metadata.annotations)
+        except BehaviourError:
+            return self._behaviour
 
     def _run(self, pod: Pod, life: ContainerLife, attempt: int, hear: Hear, behaviour: Behaviour) -> None:
         if life.init and not life.restarts_always:
@@ -80,9 +87,15 @@ class SimulatedRuntime:
         if seconds <= 0:
             call()
             return
-        timer = asyncio.get_running_loop().call_later(seconds, call)
-        self._timers.setdefault(pod.metadata.uid, {}).setdefault(life.name, []).append(timer)
+        timers = self._timers.setdefault(pod.metadata.uid, {}).setdefault(life.name, set())
+
+        def ring() -> None:
+            timers.discard(timer)
+            call()
+
+        timer = asyncio.get_running_loop().call_later(seconds, ring)
+        timers.add(timer)
 
     def _cancel(self, pod: Pod, life: ContainerLife) -> None:
-        for timer in self._timers.get(pod.metadata.uid, {}).pop(life.name, []):
+        for timer in self._timers.get(pod.metadata.uid, {}).pop(life.name, ()):
             timer.cancel()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from statefleet.agent.lifecycle import ContainerLife, PodMachine, Running, State, Terminated, Waiting
 from statefleet.api.core.v1.pod_pb2 import (
     ContainerState,
     ContainerStateRunning,
     ContainerStatus,
+    Pod,
     PodCondition,
     PodStatus,
 )
@@ -36,7 +39,8 @@ def pod_status(machine: PodMachine, *, host_ip: str, pod_ip: str, now: float) ->
 
 
 def _networking(status: PodStatus, machine: PodMachine, host_ip: str, pod_ip: str) -> None:
-    begun = any(not isinstance(life.state, Waiting) or life.last for life in machine.containers.values())
+    # The network is there once an image was: with it, or by what it failed of.
+    begun = any(not life.never_ran or life.pulled or life.failures for life in machine.containers.values())
     address = host_ip if machine.pod.spec.host_network else pod_ip
     if begun and address:
         status.pod_ip = address
@@ -50,13 +54,14 @@ def _conditions(status: PodStatus, before: PodStatus, machine: PodMachine, now: 
     reason = "PodFailed" if phase == "Failed" else "PodCompleted" if phase == "Succeeded" else "ContainersNotReady"
     text = "" if done else f"containers with unready status: [{' '.join(unready)}]"
     ready = not unready and not done
+    old = {condition.type: condition for condition in before.conditions}
+    containers_ready = (True, "", "") if ready else (False, reason, text)
     wanted = {
         "PodReadyToStartContainers": (bool(status.pod_ip) and not done, "", ""),
         "Initialized": _initialized(machine),
-        "Ready": (ready, "" if ready else reason, "" if ready else text),
-        "ContainersReady": (ready, "" if ready else reason, "" if ready else text),
+        "Ready": _gated(machine, old) if ready else containers_ready,
+        "ContainersReady": containers_ready,
     }
-    old = {condition.type: condition for condition in before.conditions}
     for kind in _OURS:
         value, why, message = wanted[kind]
         condition = status.conditions.add(type=kind, status="True" if value else "False")
@@ -66,6 +71,25 @@ def _conditions(status: PodStatus, before: PodStatus, machine: PodMachine, now: 
             condition.message = message
         _keep_transition(condition, old.get(kind), now)
     status.conditions.extend(condition for condition in before.conditions if condition.type not in _OURS)
+
+
+def _gated(machine: PodMachine, conditions: Mapping[str, PodCondition]) -> tuple[bool, str, str]:
+    """Return whether what others must say of a pod before it is ready has been said."""
+    shut = [
+        gate.condition_type
+        for gate in machine.pod.spec.readiness_gates
+        if gate.condition_type not in conditions or conditions[gate.condition_type].status != "True"
+    ]
+    if not shut:
+        return True, "", ""
+    return False, "ReadinessGatesNotReady", f"conditions of readiness gates are not True: {', '.join(shut)}"
+
+
+def shows(pod: Pod, status: PodStatus) -> bool:
+    """Return whether a pod's status has what was reported: its phase, and the conditions that are the agent's."""
+    shown = {condition.type: condition.status for condition in pod.status.conditions}
+    reported = (condition for condition in status.conditions if condition.type in _OURS)
+    return pod.status.phase == status.phase and all(shown.get(each.type) == each.status for each in reported)
 
 
 def _initialized(machine: PodMachine) -> tuple[bool, str, str]:
