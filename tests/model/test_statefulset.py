@@ -63,6 +63,14 @@ class StatefulSetInTrouble(RuleBasedStateMachine):
     def work_well(self) -> None:
         self.worker.step()
 
+    @rule(rounds=st.integers(1, 12))
+    def all_goes_well_for_a_while(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.worker.step()
+            self.worker.write_status()
+            self.all_come_up()
+            self.world.now += 5
+
     @rule()
     def status_arrives(self) -> None:
         self.worker.write_status()

@@ -141,7 +141,7 @@ class World:
         match action:
             case CreatePod():
                 self._make_claims(action.claims)
-                self._create(action, seen)
+                self._create(action, seen, step)
             case DeletePod():
                 self._own_claims(action.claims)
                 self._delete(action, seen, step)
@@ -154,13 +154,16 @@ class World:
                 self._cut(action.revision, seen)
         self.commit()
 
-    def _create(self, action: CreatePod, seen: Observed) -> None:
+    def _create(self, action: CreatePod, seen: Observed, step: Plan) -> None:
         assert seen.set.owns_ordinal(action.ordinal)
         assert action.ordinal not in {pod.ordinal for pod in seen.pods}, "a second pod of one identity was asked for"
         if action.ordinal in self.pods:
             return
-        for template in seen.set.claim_templates:
-            assert seen.set.claim_name(template, action.ordinal) in self.claims, "a pod was made before its claims"
+        self._assert_claims_are_there(action, seen)
+        if step.in_order:
+            before = [pod for pod in seen.pods if seen.set.start <= pod.ordinal < action.ordinal]
+            assert len(before) == action.ordinal - seen.set.start, "a pod was made before one below it"
+            assert all(_is_available(pod, seen) for pod in before), "a pod was made before one below was available"
         spared = seen.set.partition is not None and action.ordinal < seen.set.start + seen.set.partition
         if not seen.set.on_delete and seen.set.partition is not None:
             assert action.revision == (seen.current if spared else seen.update), "made at the wrong revision"
@@ -171,6 +174,14 @@ class World:
         self.pods[action.ordinal] = PodView(
             name, f"pod-{self.made}", action.ordinal, action.revision, pending=True, volumes=volumes
         )
+
+    def _assert_claims_are_there(self, action: CreatePod, seen: Observed) -> None:
+        for template in seen.set.claim_templates:
+            name = seen.set.claim_name(template, action.ordinal)
+            assert name in self.claims, "a pod was made before its claims"
+            owners = seen.claims[name].owners if name in seen.claims else ()
+            going = seen.set.claims_die_with_scale and any(owner.kind == "Pod" for owner in owners)
+            assert not going, "a pod was made on a claim that goes with another"
 
     def _delete(self, action: DeletePod, seen: Observed, step: Plan) -> None:
         pod = self.pods.get(action.pod.ordinal)
@@ -274,3 +285,7 @@ class Worker:
             self.world.stored = self.put
             self.world.commit()
             self.put_shown_at = self.world.version
+
+
+def _is_available(pod: PodView, seen: Observed) -> bool:
+    return pod.ready and not pod.terminating and pod.ready_since + seen.set.min_ready_seconds <= seen.now

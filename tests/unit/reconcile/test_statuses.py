@@ -113,11 +113,12 @@ async def test_an_outage_is_waited_out(bench: Bench) -> None:
     assert (bench.written(), bench.replicas()) == (1, 2)
 
 
-async def test_a_status_of_a_set_that_is_gone_is_dropped(bench: Bench) -> None:
+async def test_a_status_of_a_set_that_is_gone_is_dropped_and_told(bench: Bench) -> None:
     bench.fleet.remove(STATEFUL_SET, "web")
-    bench.put(1)
+    told: list[str] = []
+    bench.put(1, dropped=lambda: told.append("dropped"))
     await settle()
-    assert bench.newest() is None
+    assert (bench.newest(), told) == (None, ["dropped"])
     bench.stored = bench.fleet.put(stateful_set())
     await settle()
     bench.put(2)

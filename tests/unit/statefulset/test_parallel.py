@@ -67,6 +67,12 @@ def test_a_ready_pod_that_is_not_available_yet_is_not_replaced_early() -> None:
     assert sketch_plan(plan(observed("A+5 A+ A+", "AB", parallel=True, min_ready_seconds=30))) == ""
 
 
+def test_a_ready_pod_that_is_not_available_yet_is_replaced_in_its_turn_at_no_cost() -> None:
+    seen = observed("A+ A+5 A+", "AB", parallel=True, min_ready_seconds=30, max_unavailable=2)
+    assert sketch_plan(plan(seen)) == "-2 outdated, -1 outdated"
+    assert sketch_plan(plan(observed("A+ A+ A+5", "AB", parallel=True, min_ready_seconds=30))) == "-2 outdated"
+
+
 def test_what_is_waited_for_is_told() -> None:
     step = plan(observed("A. A/ A+5", parallel=True, min_ready_seconds=30))
     assert [(wait.pod, wait.reason) for wait in step.waiting_for] == [

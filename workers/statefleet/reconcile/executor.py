@@ -32,7 +32,13 @@ class Executor:
     Every write raises the FleetErrors of the service. Reads that must not come from the cache go to `fleet` itself.
     """
 
-    def __init__(self, fleet: Fleet, fences: Mapping[int, Fence], statuses: StatusWriter) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        fences: Mapping[int, Fence],
+        statuses: StatusWriter,
+        again: Callable[[], object] = lambda: None,
+    ) -> None:
         self.fleet = fleet
         self.written: dict[int, int] = {}
         """The highest version written, by service."""
@@ -40,6 +46,7 @@ class Executor:
         """Whether some write's outcome is not known: it may still take effect."""
         self._fences = fences
         self._statuses = statuses
+        self._again = again
 
     async def create(self, message: M, *, slot: Slot | None = None) -> M:
         """Add an object, in a slot where one is named. Return it as stored."""
@@ -90,7 +97,7 @@ class Executor:
 
     def put_status(self, message: Any, *, urgent: bool = False) -> None:
         """Have an object's status written in the background; see StatusWriter.put."""
-        self._statuses.put(message, self._fences, urgent=urgent)
+        self._statuses.put(message, self._fences, urgent=urgent, dropped=self._again)
 
     def newest_status(self, message: M) -> M | None:
         """Return the object with the status put last, where the cache does not show it yet."""

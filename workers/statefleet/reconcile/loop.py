@@ -78,12 +78,18 @@ class Worker:
         self.rebalance()
 
     def _start(self) -> None:
-        for lane in self._lanes:
-            while self._free and (key := lane.queue.take()) is not None:
-                if lane.park(key):
-                    continue
-                self._free -= 1
-                self._tasks.spawn(self._look(lane, key), f"{lane.controller.name}-{key}")
+        """Begin as many looks as may be under way; each controller gets its turn."""
+        waiting = [lane for lane in self._lanes if len(lane.queue)]
+        while waiting and self._free:
+            for lane in waiting:
+                self._start_one(lane)
+            waiting = [lane for lane in waiting if len(lane.queue)]
+
+    def _start_one(self, lane: _Lane) -> None:
+        key = lane.queue.take() if self._free else None
+        if key is not None and not lane.park(key):
+            self._free -= 1
+            self._tasks.spawn(self._look(lane, key), f"{lane.controller.name}-{key}")
 
     async def _look(self, lane: _Lane, key: Key) -> None:
         try:
@@ -140,7 +146,7 @@ class _Lane:
     async def look(self, key: Key) -> None:
         """Have the controller look at a key, and see to what its outcome asks for."""
         shard = self.shards.of(key)
-        act = Executor(self._fleet, shard.fences, self._statuses)
+        act = Executor(self._fleet, shard.fences, self._statuses, lambda: self.queue.add_failed(key))
         try:
             result = await self.controller.reconcile(key, act)
         except Fenced as error:

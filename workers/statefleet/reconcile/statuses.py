@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -28,6 +28,10 @@ _RETRY_SECONDS = 0.2
 _log = structlog.get_logger(__name__)
 
 
+def _nothing() -> None:
+    """Do nothing about a status that was dropped."""
+
+
 class _Entry:
     """One object's status on its way."""
 
@@ -37,6 +41,7 @@ class _Entry:
         self.version = 0
         """The version at which `sent` was written."""
         self.fences: Mapping[int, Fence] = {}
+        self.dropped: Callable[[], object] = _nothing
         self.running = False
         self.pause: asyncio.Task[None] | None = None
 
@@ -51,15 +56,22 @@ class StatusWriter:
         self._tasks = tasks
         self._entries: dict[tuple[Kind[Any], Key], _Entry] = {}
 
-    def put(self, message: Any, fences: Mapping[int, Fence], *, urgent: bool = False) -> None:
+    def put(
+        self,
+        message: Any,
+        fences: Mapping[int, Fence],
+        *,
+        urgent: bool = False,
+        dropped: Callable[[], object] = _nothing,
+    ) -> None:
         """Have a status written. `message` has the object's name, namespace, uid and status; the rest does not count.
 
         An urgent status does not wait out the pause after the one before. A status that the service refuses is
-        dropped: the change that made it refuse brings a new look, and that a new status.
+        dropped; `dropped` is called then, so that a new look may bring a new status.
         """
         kind, key = kind_of(message), key_of(message)
         entry = self._entries.setdefault((kind, key), _Entry())
-        entry.wanted, entry.fences = message, fences
+        entry.wanted, entry.fences, entry.dropped = message, fences, dropped
         if not entry.running:
             entry.running = True
             self._tasks.spawn(self._write(kind, key, entry), f"status-{kind.name}-{key}")
@@ -84,6 +96,7 @@ class StatusWriter:
             if not isinstance(error, (NotFound, Conflict, Fenced)):
                 _log.warning("status refused", kind=kind.name, object=str(key), error=error.message)
             del self._entries[kind, key]
+            entry.dropped()
             return
         entry.running = False
         self._cache.when(kind.service, entry.version, lambda: self._forget(kind, key, entry))

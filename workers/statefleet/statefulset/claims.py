@@ -61,8 +61,7 @@ def _owners_after(wanted: SetView, pod: PodView, claim: ClaimView) -> tuple[Refe
         # An earlier set or pod of the name left it; what becomes of it is for the garbage collector to say.
         return claim.owners
     others = tuple(owner for owner in claim.owners if owner.uid not in (wanted.uid, pod.uid))
-    retained = not wanted.claims_die_with_set and not wanted.claims_die_with_scale
-    if retained or any(owner.controller for owner in others):
+    if any(owner.controller for owner in others):
         return others
     owners = (*others, *_owners(wanted, pod))
     return claim.owners if set(owners) == set(claim.owners) else owners

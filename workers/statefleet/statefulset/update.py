@@ -30,10 +30,10 @@ def update_in_order(roster: Roster) -> list[DeletePod]:
 def update_at_once(roster: Roster) -> list[DeletePod]:
     """Return the next pods of a Parallel update, so many that maxUnavailable replicas are down.
 
-    First come broken pods, then outdated ones that were Ready and are no more, then available ones, the highest first
-    of each. Only the last cost availability, but the others are limited too: no more than maxUnavailable replicas are
-    in between, missing or starting, so that a bad revision gets no more of them than that. Pods that have finished
-    are in between already.
+    First come broken pods, then outdated ones that were Ready and are no more, then Ready ones, the highest first of
+    each. Only available pods cost availability, but the others are limited too: no more than maxUnavailable replicas
+    are in between, missing or starting, so that a bad revision gets no more of them than that. Pods that have
+    finished are in between already.
     """
     allowed = roster.observed.set.max_unavailable
     outdated = _outdated(roster)
@@ -43,9 +43,20 @@ def update_at_once(roster: Roster) -> list[DeletePod]:
     down = sum(1 for pod in roster.members if not roster.healthy(pod))
     in_between = down - len(replaceable)
     chosen = replaceable[: max(0, allowed - in_between)]
-    spare = max(0, allowed - down)
-    available = [pod for pod in outdated if roster.available(pod)]
-    return chosen + [DeletePod(pod, "outdated") for pod in available[:spare]]
+    return chosen + [DeletePod(pod, "outdated") for pod in _ready_in_turn(roster, outdated, allowed - down)]
+
+
+def _ready_in_turn(roster: Roster, outdated: list[PodView], spare: int) -> list[PodView]:
+    """Return the first Ready pods of which at most `spare` are available; the others are down already."""
+    chosen = []
+    for pod in outdated:
+        if pod.ready:
+            cost = int(roster.available(pod))
+            if cost > max(0, spare):
+                break
+            spare -= cost
+            chosen.append(pod)
+    return chosen
 
 
 def _outdated(roster: Roster) -> list[PodView]:
