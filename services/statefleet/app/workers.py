@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statefleet.client.fleet import Fleet
+from statefleet.daemonset.controller import DaemonSetController
 from statefleet.disruption.controller import Disruption
 from statefleet.endpoints.controller import EndpointsController
 from statefleet.garbage.controller import COLLECTED, GarbageCollection
@@ -24,6 +25,7 @@ def build_worker(fleet: Fleet, clock: Clock, holder: str) -> Worker:
     events = EventSink(fleet, clock)
     controllers = [
         StatefulSetController(cache, events, clock),
+        DaemonSetController(cache, events, clock),
         Scheduling(cache, events.recorder("default-scheduler"), clock),
         Claims(cache, events.recorder("persistentvolume-controller")),
         Volumes(cache),

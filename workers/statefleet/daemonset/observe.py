@@ -1,0 +1,144 @@
+"""Read what the planner needs from cached objects. Pure: no I/O, clock or randomness."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
+from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet, DaemonSetStatus
+from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
+from statefleet.api.meta.v1.primitives_pb2 import IntOrString
+from statefleet.daemonset.placement import Placement, target_node
+from statefleet.daemonset.views import Bound, PodView, RevisionView, SetView, Status
+from statefleet.objects.meta import FIRST_READY_ANNOTATION, REVISION_LABEL, is_deleting
+from statefleet.objects.pods import condition
+from statefleet.objects.selectors import LabelSelector
+from statefleet.objects.times import seconds
+
+HOPELESS_REASONS: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff"}
+)
+"""Reasons for which a container waits in vain."""
+_DEFAULT_HISTORY_LIMIT: Final = 10
+_STRING: Final = 1
+"""IntOrString's type where it holds a string."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacts:
+    """A DaemonSet read once for each of its versions."""
+
+    view: SetView
+    deleting: bool
+    selector: LabelSelector
+    placement: Placement
+    fingerprint: bytes
+    """Changes when the template, the labels or the annotations do: what a revision is made from."""
+
+
+def read_set(message: DaemonSet) -> SetFacts:
+    """Return the facts of a set."""
+    return SetFacts(
+        view=set_view(message),
+        deleting=is_deleting(message.metadata),
+        selector=LabelSelector.from_message(message.spec.selector),
+        placement=Placement.of(message.spec.template.spec),
+        fingerprint=_fingerprint(message),
+    )
+
+
+def set_view(message: DaemonSet) -> SetView:
+    """Return what counts of a set, defaults filled in."""
+    meta, spec = message.metadata, message.spec
+    rolling = spec.update_strategy.rolling_update
+    limited = spec.HasField("revision_history_limit")
+    return SetView(
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        on_delete=spec.update_strategy.type == "OnDelete",
+        max_unavailable=_bound(rolling.max_unavailable) if rolling.HasField("max_unavailable") else Bound(1),
+        max_surge=_bound(rolling.max_surge),
+        min_ready_seconds=spec.min_ready_seconds,
+        history_limit=spec.revision_history_limit if limited else _DEFAULT_HISTORY_LIMIT,
+    )
+
+
+def pod_view(message: Pod) -> PodView:
+    """Return what counts of a pod."""
+    meta, status = message.metadata, message.status
+    phase = status.phase
+    readiness = condition(message, "Ready")
+    ready = readiness is not None and readiness.status == "True"
+    return PodView(
+        name=meta.name,
+        uid=meta.uid,
+        node=target_node(message),
+        revision=meta.labels.get(REVISION_LABEL, ""),
+        bound=bool(message.spec.node_name),
+        created=seconds(meta.creation_timestamp),
+        ready=ready,
+        ready_since=seconds(readiness.last_transition_time) if readiness is not None and ready else 0.0,
+        was_ready=ready or FIRST_READY_ANNOTATION in meta.annotations,
+        failed=phase == "Failed",
+        succeeded=phase == "Succeeded",
+        terminating=is_deleting(meta),
+        stuck=not ready and (phase == "Failed" or _unschedulable(message) or _hopeless(message)),
+    )
+
+
+def status_view(message: DaemonSetStatus) -> Status:
+    """Return what the planner decides of a status."""
+    return Status(
+        observed_generation=message.observed_generation,
+        desired=message.desired_number_scheduled,
+        current=message.current_number_scheduled,
+        updated=message.updated_number_scheduled,
+        ready=message.number_ready,
+        available=message.number_available,
+        misscheduled=message.number_misscheduled,
+        collision_count=message.collision_count,
+    )
+
+
+def revision_views(messages: Iterable[ControllerRevision]) -> tuple[RevisionView, ...]:
+    """Return what counts of a set's revisions, by rising number."""
+    views = [
+        RevisionView(meta.name, message.revision, meta.labels.get(REVISION_LABEL, ""), meta.uid)
+        for message in messages
+        for meta in (message.metadata,)
+    ]
+    return tuple(sorted(views, key=lambda view: (view.number, view.name)))
+
+
+def _bound(value: IntOrString) -> Bound:
+    if value.type != _STRING:
+        return Bound(value.int_val)
+    digits = value.str_val.removesuffix("%")
+    return Bound(int(digits) if digits.isascii() and digits.isdigit() else 0, percent=True)
+
+
+def _unschedulable(message: Pod) -> bool:
+    scheduled = condition(message, "PodScheduled")
+    return scheduled is not None and scheduled.status == "False" and scheduled.reason == "Unschedulable"
+
+
+def _hopeless(message: Pod) -> bool:
+    """Return whether a container was restarted or waits for what will not come."""
+    status = message.status
+    return any(
+        container.restart_count > 0 or container.state.waiting.reason in HOPELESS_REASONS
+        for statuses in (status.init_container_statuses, status.container_statuses)
+        for container in statuses
+    )
+
+
+def _fingerprint(message: DaemonSet) -> bytes:
+    meta = ObjectMeta(labels=message.metadata.labels, annotations=message.metadata.annotations)
+    digest = hashlib.blake2b(message.spec.template.SerializeToString(deterministic=True), digest_size=16)
+    digest.update(meta.SerializeToString(deterministic=True))
+    return digest.digest()
