@@ -45,7 +45,7 @@ def generate() -> None:
         f"--descriptor_set_out={DESCRIPTORS}",
         *sources,
     ]
-    if protoc.main(arguments) != 0:  # type: ignore[no-untyped-call]
+    if protoc.main(arguments) != 0:
         raise SystemExit("protoc failed: see its message above")
 
 
