@@ -15,12 +15,9 @@ from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.objects.meta import FIRST_READY_ANNOTATION, POD_NAME_LABEL, REVISION_LABEL, is_deleting, seconds
 from statefleet.objects.pods import condition, is_terminal
 from statefleet.objects.selectors import LabelSelector
+from statefleet.objects.trouble import trouble_of
 from statefleet.statefulset.views import ClaimView, PodView, Reference, RevisionView, SetView, Status
 
-HOPELESS_REASONS: Final = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff"}
-)
-"""Reasons for which a container waits in vain."""
 _DEFAULT_REPLICAS: Final = 1
 _DEFAULT_HISTORY_LIMIT: Final = 10
 _STRING: Final = 1
@@ -112,7 +109,7 @@ def pod_view(message: Pod) -> PodView:
         pending=phase in ("", "Pending"),
         finished=is_terminal(message),
         terminating=is_deleting(meta),
-        stuck=phase == "Failed" or _unschedulable(message) or _hopeless(message),
+        stuck=trouble_of(message) is not None,
         named=labels.get(POD_NAME_LABEL) == meta.name,
         volumes=_claimed_volumes(message),
     )
@@ -150,21 +147,6 @@ def revision_views(messages: list[ControllerRevision]) -> tuple[RevisionView, ..
     """Return what counts of a set's revisions, by rising number."""
     views = [RevisionView(message.metadata.name, message.revision, message.metadata.uid) for message in messages]
     return tuple(sorted(views, key=lambda view: (view.number, view.name)))
-
-
-def _unschedulable(message: Pod) -> bool:
-    scheduled = condition(message, "PodScheduled")
-    return scheduled is not None and scheduled.status == "False" and scheduled.reason == "Unschedulable"
-
-
-def _hopeless(message: Pod) -> bool:
-    """Return whether a container was restarted or waits for what will not come."""
-    status = message.status
-    return any(
-        container.restart_count > 0 or container.state.waiting.reason in HOPELESS_REASONS
-        for statuses in (status.init_container_statuses, status.container_statuses)
-        for container in statuses
-    )
 
 
 def _claimed_volumes(message: Pod) -> frozenset[tuple[str, str]]:
