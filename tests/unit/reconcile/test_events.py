@@ -70,6 +70,18 @@ async def test_repetitions_before_the_write_are_one_write(bench: Bench) -> None:
     assert len(bench.fleet.writes) == 1
 
 
+async def test_repetitions_during_the_write_are_counted_too(bench: Bench) -> None:
+    def repeat(verb: str, _message: Any) -> None:
+        if verb == "create":
+            bench.recorder.warning(bench.about, "FailedCreate", "no")
+
+    bench.fleet.before = repeat
+    bench.start()
+    bench.recorder.warning(bench.about, "FailedCreate", "no")
+    await settle()
+    assert [event.count for event in bench.events()] == [2]
+
+
 async def test_after_a_long_silence_it_is_a_new_event(bench: Bench) -> None:
     bench.start()
     bench.recorder.normal(bench.about, "Pulled", "image")

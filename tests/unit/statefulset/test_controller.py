@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from statefleet.errors import FleetError, Forbidden, Unavailable
-from statefleet.objects.kinds import CONTROLLER_REVISION, EVENT, POD, STATEFUL_SET, WORKLOADS, kind_of
+from statefleet.objects.kinds import (
+    CONTROLLER_REVISION,
+    EVENT,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    STATEFUL_SET,
+    WORKLOADS,
+    kind_of,
+)
+from statefleet.objects.times import to_time
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.loop import Worker
@@ -124,6 +133,50 @@ async def test_one_create_that_fails_holds_up_no_other_and_is_told(bench: Bench)
         assert told == {"create Pod web-1 in StatefulSet web failed error: exceeded quota"}
         bench.fleet.before = lambda _verb, _message: None
         await bench.until_done("nginx:1", 6)
+
+
+async def test_a_claim_that_cannot_be_made_keeps_its_pod_from_being_made(bench: Bench) -> None:
+    def fail(verb: str, message: Any) -> None:
+        if kind_of(message) is PERSISTENT_VOLUME_CLAIM:
+            raise Forbidden("exceeded quota")
+
+    bench.fleet.before = fail
+    wanted = stateful_set(replicas=1)
+    wanted.spec.volume_claim_templates.add().metadata.name = "data"
+    bench.fleet.put(wanted)
+    async with bench.running():
+        await bench.until(lambda: len(bench.fleet.all(EVENT)) == 2)
+        assert bench.images() == []
+        assert {(event.type, event.reason, event.message) for event in bench.fleet.all(EVENT)} == {
+            (
+                "Warning",
+                "FailedCreate",
+                "create Claim data-web-0 for Pod web-0 in StatefulSet web failed error: exceeded quota",
+            ),
+            (
+                "Warning",
+                "FailedCreate",
+                "create Pod web-0 in StatefulSet web failed error: failed to create PVC data-web-0: exceeded quota",
+            ),
+        }
+        bench.fleet.before = lambda _verb, _message: None
+        await bench.until_done("nginx:1", 1)
+
+
+async def test_a_set_being_deleted_is_left_alone_but_for_its_status(bench: Bench) -> None:
+    bench.fleet.put(stateful_set())
+    async with bench.running():
+        await bench.until_done("nginx:1")
+        bench.fleet.writes.clear()
+        going = type(bench.set)()
+        going.CopyFrom(bench.set)
+        going.metadata.deletion_timestamp.CopyFrom(to_time(1))
+        bench.fleet.put(going)
+        bench.change(image="nginx:2")
+        bench.fleet.remove(POD, "web-1")
+        await bench.until(lambda: bench.set.status.replicas == 2)
+        assert set(bench.fleet.writes) == {"update_status StatefulSet web"}
+        assert bench.set.status.update_revision == "web-rev1"
 
 
 class Trouble:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import structlog
@@ -37,6 +38,16 @@ class _Sameness(NamedTuple):
     message: str
 
 
+@dataclass(slots=True)
+class _Occurrences:
+    """How often something happened that is not written yet, and when, in seconds since the Unix epoch."""
+
+    about: ObjectReference
+    first: float
+    last: float
+    count: int = 0
+
+
 class EventSink:
     """Writes the events of all recorders of a process, oldest first. `run` it beside them."""
 
@@ -44,7 +55,7 @@ class EventSink:
         self._fleet = fleet
         self._clock = clock
         self._known: OrderedDict[_Sameness, Event] = OrderedDict()
-        self._waiting: dict[_Sameness, Event] = {}
+        self._waiting: dict[_Sameness, _Occurrences] = {}
         self._arrived = asyncio.Event()
         self._last_stamp = 0
         self.dropped = 0
@@ -58,16 +69,15 @@ class EventSink:
         """Have an event written or counted; returns at once."""
         same = _Sameness(component, about.metadata.uid, about.metadata.name, type_, reason, message)
         now = self._clock.now()
-        event = self._waiting.get(same)
-        if event is None:
+        occurrences = self._waiting.get(same)
+        if occurrences is None:
             if len(self._waiting) >= LONGEST_QUEUE:
                 self.dropped += 1
                 return
-            event = self._repeated(same, now) or self._new(same, about, now)
-            self._waiting[same] = event
+            occurrences = self._waiting[same] = _Occurrences(_reference(about), now, now)
             self._arrived.set()
-        event.count += 1
-        event.last_timestamp.CopyFrom(to_time(now))
+        occurrences.count += 1
+        occurrences.last = now
 
     async def run(self) -> None:
         """Write events until cancelled."""
@@ -76,7 +86,7 @@ class EventSink:
             self._arrived.clear()
             while self._waiting:
                 same = next(iter(self._waiting))
-                event = self._waiting.pop(same)
+                event = self._compose(same, self._waiting.pop(same))
                 try:
                     self._remember(same, await self._write(event))
                 except FleetError as error:
@@ -99,41 +109,49 @@ class EventSink:
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    def _repeated(self, same: _Sameness, now: float) -> Event | None:
+    def _compose(self, same: _Sameness, occurrences: _Occurrences) -> Event:
+        """Return the event to write: the one that was written for the same before, counted up, or a new one."""
         known = self._known.get(same)
-        if known is None or now - seconds(known.last_timestamp) > AGGREGATION_SECONDS:
-            return None
-        event = Event()
-        event.CopyFrom(known)
+        if known is None or occurrences.first - seconds(known.last_timestamp) > AGGREGATION_SECONDS:
+            event = self._new(same, occurrences)
+        else:
+            event = Event()
+            event.CopyFrom(known)
+        event.count += occurrences.count
+        event.last_timestamp.CopyFrom(to_time(occurrences.last))
         return event
 
-    def _new(self, same: _Sameness, about: Any, now: float) -> Event:
-        kind, meta = kind_of(about), about.metadata
+    def _new(self, same: _Sameness, occurrences: _Occurrences) -> Event:
         event = Event(
-            involved_object=ObjectReference(
-                kind=kind.name,
-                api_version=kind.api_version,
-                namespace=meta.namespace,
-                name=meta.name,
-                uid=meta.uid,
-                resource_version=meta.resource_version,
-            ),
+            involved_object=occurrences.about,
             reason=same.reason,
             message=same.message,
             type=same.type,
             source=EventSource(component=same.component),
             reporting_component=same.component,
-            first_timestamp=to_time(now),
+            first_timestamp=to_time(occurrences.first),
             count=0,
         )
-        event.metadata.name = self._name(meta.name)
-        event.metadata.namespace = meta.namespace or "default"
+        event.metadata.name = self._name(same.name)
+        event.metadata.namespace = occurrences.about.namespace or "default"
         return event
 
     def _name(self, about: str) -> str:
         """Return a name as Kubernetes makes them: the object's and a growing number of nanoseconds."""
         self._last_stamp = max(self._last_stamp + 1, int(self._clock.now() * 1e9))
         return f"{about}.{self._last_stamp:x}"
+
+
+def _reference(about: Any) -> ObjectReference:
+    kind, meta = kind_of(about), about.metadata
+    return ObjectReference(
+        kind=kind.name,
+        api_version=kind.api_version,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+    )
 
 
 class EventRecorder:

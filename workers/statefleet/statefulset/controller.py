@@ -25,6 +25,8 @@ from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
+from statefleet.reconcile.ownership import adopt, release
+from statefleet.reconcile.recording import Recordings
 from statefleet.runtime.clock import Clock
 from statefleet.statefulset.build import with_status
 from statefleet.statefulset.execute import Execution
@@ -36,9 +38,8 @@ from statefleet.statefulset.observe import (
     revision_views,
     status_view,
 )
-from statefleet.statefulset.ownership import adopt, orphaned_pods, orphaned_revisions, release
+from statefleet.statefulset.ownership import orphaned_pods, orphaned_revisions
 from statefleet.statefulset.plan import Plan, plan
-from statefleet.statefulset.recording import Recorded, Recordings
 from statefleet.statefulset.templates import Templates
 from statefleet.statefulset.views import ClaimView, Observed, PodView, RevisionView, SetView, Status
 
@@ -86,14 +87,26 @@ class StatefulSetController(Controller):
             await adopt(owner, lost_revisions, act)
             return Result()
         revisions = revision_views(self._cache.by_owner(CONTROLLER_REVISION, owner.metadata.uid))
-        recorded = await self._recordings.record(owner, facts, revisions, act)
+        update, collision_count = await self._record(owner, facts, revisions, act)
         pods = self._cache.by_owner(POD, owner.metadata.uid)
         read = self._pod_facts.of_each(pods, facts)
         strangers = [pod for pod, each in zip(pods, read, strict=True) if not each.belongs]
         if await self._settle_ownership(owner, facts, strangers, act):
             return Result()
         views = tuple([each.view for each in read if each.belongs])
-        observed = self._observe(owner, facts, views, revisions, recorded, act)
+        stored, newest = owner.status, act.newest_status(owner)
+        observed = Observed(
+            set=facts.view,
+            pods=views,
+            current=_current(newest or owner, revisions, update),
+            update=update,
+            now=self._clock.now(),
+            collision_count=collision_count,
+            claims=self._claims(owner.metadata.namespace, facts.view, views),
+            revisions=revisions,
+            spared=frozenset((stored.current_revision, stored.update_revision)),
+            settled=newest is None,
+        )
         return await self._follow(owner, observed, plan(observed), act)
 
     async def _settle_ownership(
@@ -109,32 +122,15 @@ class StatefulSetController(Controller):
             await release(owner, strangers, act)
         return bool(orphans or strangers)
 
-    def _observe(
-        self,
-        owner: StatefulSet,
-        facts: SetFacts,
-        pods: tuple[PodView, ...],
-        revisions: tuple[RevisionView, ...],
-        recorded: Recorded,
-        act: Executor,
-    ) -> Observed:
-        stored, newest = owner.status, act.newest_status(owner)
-        current = (newest or owner).status.current_revision
-        if not any(revision.name == current for revision in revisions):
-            # The first revision, or one that someone deleted: nothing can be made from it any more.
-            current = recorded.name
-        return Observed(
-            set=facts.view,
-            pods=pods,
-            current=current,
-            update=recorded.name,
-            now=self._clock.now(),
-            collision_count=recorded.collision_count,
-            claims=self._claims(owner.metadata.namespace, facts.view, pods),
-            revisions=revisions,
-            spared=frozenset((stored.current_revision, stored.update_revision)),
-            settled=newest is None,
-        )
+    async def _record(
+        self, owner: StatefulSet, facts: SetFacts, revisions: tuple[RevisionView, ...], act: Executor
+    ) -> tuple[str, int]:
+        """Return the set's update revision and collision count; of one that is being deleted as they were."""
+        if facts.view.deleting:
+            return owner.status.update_revision, owner.status.collision_count
+        names = [revision.name for revision in revisions]
+        recorded = await self._recordings.record(owner, facts.fingerprint, names, act)
+        return recorded.name, recorded.collision_count
 
     def _claims(self, namespace: str, wanted: SetView, pods: tuple[PodView, ...]) -> dict[str, ClaimView]:
         """Return the claims there are of the set's ordinals and of the pods beyond them."""
@@ -171,6 +167,12 @@ class StatefulSetController(Controller):
     def _forget(self, before: StatefulSet | None, after: StatefulSet | None) -> None:
         if before is not None and after is None:
             self._recordings.forget(before.metadata.uid)
+
+
+def _current(known: StatefulSet, revisions: tuple[RevisionView, ...], update: str) -> str:
+    """Return the set's current revision: the first is, and so is the next after one that someone deleted."""
+    current = known.status.current_revision
+    return current if any(revision.name == current for revision in revisions) else update
 
 
 def _tells(known: StatefulSetStatus, status: Status, replicas: int) -> bool:
