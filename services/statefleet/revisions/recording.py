@@ -41,8 +41,9 @@ class Recorded(NamedTuple):
 def decide_record(draft: Draft, strategy: Strategy[ControllerRevision], owner: RevisionedSet) -> Recorded:
     """Return the revision that equals the set's template, with the set's highest number.
 
-    One that means the same is renumbered where it is not the newest, and takes over the set's change cause. Orphans
-    that the set selects are adopted. Two decisions at once about one set exclude each other at apply.
+    One that means the same is renumbered where it is not the newest, and takes over the set's change cause, unless
+    that is what another revision was made for: a set that is rolled back still bears the cause of what it leaves.
+    Orphans that the set selects are adopted. Two decisions at once about one set exclude each other at apply.
     """
     normal = _defaulted(owner)
     named = Owner(namespace=owner.metadata.namespace, uid=owner.metadata.uid)
@@ -62,8 +63,8 @@ def decide_record(draft: Draft, strategy: Strategy[ControllerRevision], owner: R
     is_newest = chosen.message.revision == newest and _is_single(known, newest)
     revision = _adopted(chosen, normal)
     revision.revision = newest if is_newest else newest + 1
-    cause = owner.metadata.annotations.get(CHANGE_CAUSE_ANNOTATION, "")
-    if cause and revision.metadata.annotations.get(CHANGE_CAUSE_ANNOTATION) != cause:
+    cause = _cause(owner)
+    if cause and cause not in [_cause(entry.message) for entry in known]:
         revision.metadata.annotations[CHANGE_CAUSE_ANNOTATION] = cause
     _replace(draft, chosen, revision)
     return Recorded(revision, owner.status.collision_count)
@@ -99,6 +100,10 @@ def _orphans(state: State, owner: RevisionedSet) -> list[Entry]:
         and not is_deleting(entry.message.metadata)
         and selector.matches(entry.message.metadata.labels)
     ]
+
+
+def _cause(message: RevisionedSet | ControllerRevision) -> str:
+    return message.metadata.annotations.get(CHANGE_CAUSE_ANNOTATION, "")
 
 
 def _is_single(known: list[Entry], number: int) -> bool:

@@ -21,7 +21,7 @@ from statefleet.workloads.addresses import ServiceStrategy
 from statefleet.workloads.events import EventSettings, EventStrategy
 from statefleet.workloads.namespaces import NamespaceStrategy
 from statefleet.workloads.pods import PodStrategy
-from statefleet.workloads.sets import DeclaredStrategy
+from statefleet.workloads.sets import DaemonSetStrategy, DeclaredStrategy
 from statefleet.workloads.volumes import ClaimStrategy, VolumeStrategy
 
 
@@ -30,7 +30,7 @@ def workload_strategies(events: EventSettings) -> dict[str, Strategy[Any]]:
     own: list[Strategy[Any]] = [
         PodStrategy(POD),
         DeclaredStrategy(STATEFUL_SET),
-        DeclaredStrategy(DAEMON_SET),
+        DaemonSetStrategy(DAEMON_SET),
         DeclaredStrategy(POD_DISRUPTION_BUDGET),
         ServiceStrategy(SERVICE),
         ClaimStrategy(PERSISTENT_VOLUME_CLAIM),

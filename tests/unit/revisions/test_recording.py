@@ -115,6 +115,20 @@ async def test_the_change_cause_is_taken_over(services: Services) -> None:
     assert (await record(services, owner)).metadata.annotations[CHANGE_CAUSE] == "because"
 
 
+async def test_a_set_that_is_rolled_back_does_not_bring_the_cause_of_what_it_leaves(services: Services) -> None:
+    first = await stored_set(services)
+    first.metadata.annotations[CHANGE_CAUSE] = "begin"
+    await record(services, first)
+    second = with_image(first, "nginx:bad")
+    second.metadata.annotations[CHANGE_CAUSE] = "break it"
+    await record(services, second)
+    back = with_image(second, "nginx:1")
+    revision = await record(services, back)
+    assert (revision.revision, revision.metadata.annotations[CHANGE_CAUSE]) == (3, "begin")
+    back.metadata.annotations[CHANGE_CAUSE] = "mend it"
+    assert (await record(services, back)).metadata.annotations[CHANGE_CAUSE] == "mend it"
+
+
 async def test_a_name_taken_by_other_data_raises_the_collision_count(services: Services) -> None:
     owner = await stored_set(services)
     data = revision_data(owner.spec.template)

@@ -41,6 +41,22 @@ async def test_declared_kinds_begin_without_status_and_count_their_spec(services
     assert (await services.fleet.update(budget)).object.metadata.generation == 2
 
 
+async def test_a_daemon_set_counts_the_changes_of_its_template(services: Services) -> None:
+    counted = "deprecated.daemonset.template.generation"
+    stored = (await services.fleet.create(a_daemon_set())).object
+    assert stored.metadata.annotations[counted] == "1"
+    stored.spec.min_ready_seconds = 5
+    stored = (await services.fleet.update(stored)).object
+    assert stored.metadata.annotations[counted] == "1"
+    stored.spec.template.spec.containers[0].image = "nginx:2"
+    stored.metadata.annotations[counted] = "77"
+    stored = (await services.fleet.update(stored)).object
+    assert stored.metadata.annotations[counted] == "2"
+    given = a_daemon_set("given")
+    given.metadata.annotations[counted] = "5"
+    assert (await services.fleet.create(given)).object.metadata.annotations[counted] == "5"
+
+
 async def test_a_template_is_judged_at_once(services: Services) -> None:
     broken = a_stateful_set()
     broken.spec.template.spec.containers[0].image = ""
