@@ -36,6 +36,21 @@ def test_exposition() -> None:
     assert 'commit_seconds_bucket{le="1.0"} 1.0' in text
 
 
+def test_an_exposition_includes_what_its_sources_say_then() -> None:
+    metrics, said = Metrics(), [b"first 1\n"]
+    metrics.gauge("depth", "Depth.")
+    metrics.include(lambda: said[0])
+    assert metrics.exposition().endswith(b"depth 0.0\nfirst 1\n")
+    said[0] = b"second 2\n"
+    assert metrics.exposition().endswith(b"depth 0.0\nsecond 2\n")
+
+
+def test_no_series_tells_when_a_counter_was_made() -> None:
+    metrics = Metrics()
+    metrics.counter("calls", "Calls.").inc()
+    assert b"calls_created" not in metrics.exposition()
+
+
 def test_the_process_tells_of_itself_where_asked() -> None:
     assert b"process_resident_memory_bytes" in Metrics(process=True).exposition()
     assert b"process_resident_memory_bytes" not in Metrics().exposition()
