@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from statefleet.errors import NotAcceptable
 from statefleet.gateway import discovery, media, openapi
 from statefleet.gateway.answers import JSON, Answer
 
@@ -33,7 +32,7 @@ OPENAPI_PROTOBUF = frozenset(
         "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
     }
 )
-"""Media types of OpenAPI v2 that are not served: kubectl asks for them only where there is no v3."""
+"""The names of OpenAPI v2 in protobuf: kubectl asks for it to judge lists, and kinds that it does not know."""
 
 
 def health(is_ready: bool, path: str) -> Answer:
@@ -88,7 +87,7 @@ def _aggregated_version(accept: str) -> str | None:
 def _openapi(path: str, accept: str) -> Answer | None:
     if path == "/openapi/v2":
         if {media.parse(clause)[0] for clause in accept.split(",")} <= OPENAPI_PROTOBUF:
-            raise NotAcceptable("OpenAPI v2 is served in JSON only; OpenAPI v3 says the same")
+            return Answer(openapi.v2_protobuf(), content_type=min(OPENAPI_PROTOBUF))
         return Answer(openapi.v2_json())
     if path == "/openapi/v3":
         return _json(openapi.v3_index())

@@ -12,6 +12,8 @@ import importlib.resources
 from functools import cache
 from typing import Any
 
+import orjson
+
 from statefleet.gateway.discovery import group_versions
 
 
@@ -38,6 +40,14 @@ def v2_json() -> bytes:
     from statefleet.gateway.openapi import documents  # noqa: PLC0415 (loaded only for those who ask)
 
     return documents.v2()
+
+
+@cache
+def v2_protobuf() -> bytes:
+    """Return what that document says of schemas, in protobuf."""
+    from statefleet.gateway.openapi import binary  # noqa: PLC0415 (loaded only for those who ask)
+
+    return binary.document(orjson.loads(v2_json()))
 
 
 @cache
