@@ -50,6 +50,7 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write kubectl's configuration; by default into the data directory.",
 )
+@options.metrics_option
 @options.node_options
 @options.behaviour_options
 @options.logging_options
@@ -105,15 +106,23 @@ def _serve_command(name: str) -> click.Command:
         help="Where the service keeps its log; each needs a directory of its own.",
     )
     @options.certificates_option
+    @options.metrics_option
     @options.logging_options
-    def command(listen: Address, data_dir: Path, certificates: Path, log_level: str, log_format: str) -> None:
+    def command(
+        listen: Address,
+        data_dir: Path,
+        certificates: Path,
+        metrics_listen: Address | None,
+        log_level: str,
+        log_format: str,
+    ) -> None:
         from statefleet.app.processes import serve_service  # noqa: PLC0415
         from statefleet.app.running import run, until_stopped  # noqa: PLC0415
 
         directory, authority = data_dir.expanduser(), certificates.expanduser()
 
         async def body() -> None:
-            async with serve_service(name, listen, directory, authority) as port:
+            async with serve_service(name, listen, directory, authority, metrics_listen) as port:
                 click.echo(f"ready: {name} at {Address(listen.host, port)}")
                 await until_stopped()
 
@@ -135,14 +144,17 @@ for _name in SERVICES:
     help="Where to serve the Kubernetes API; port 0 takes a free one.",
 )
 @options.peer_options
+@options.metrics_option
 @options.logging_options
-def serve_gateway(listen: Address, log_level: str, log_format: str, **values: Any) -> None:
+def serve_gateway(
+    listen: Address, metrics_listen: Address | None, log_level: str, log_format: str, **values: Any
+) -> None:
     """Serve the Kubernetes API in front of the services."""
     from statefleet.app import processes  # noqa: PLC0415
     from statefleet.app.running import run, until_stopped  # noqa: PLC0415
 
     async def body() -> None:
-        async with processes.serve_gateway(listen, options.peers_of(values)) as url:
+        async with processes.serve_gateway(listen, options.peers_of(values), metrics_listen) as url:
             click.echo(f"ready: gateway at {url}")
             await until_stopped()
 
@@ -151,15 +163,16 @@ def serve_gateway(listen: Address, log_level: str, log_format: str, **values: An
 
 @main.command()
 @options.peer_options
+@options.metrics_option
 @options.logging_options
-def work(log_level: str, log_format: str, **values: Any) -> None:
+def work(metrics_listen: Address | None, log_level: str, log_format: str, **values: Any) -> None:
     """Run the workers: they roll out sets, schedule pods, provision volumes, collect garbage."""
     from statefleet.app import processes  # noqa: PLC0415
     from statefleet.app.running import run, run_until_stopped  # noqa: PLC0415
 
     peers = options.peers_of(values)
     click.echo("ready: workers")
-    run(run_until_stopped(processes.work(peers)), log_level=log_level, log_format=log_format)
+    run(run_until_stopped(processes.work(peers, metrics_listen)), log_level=log_level, log_format=log_format)
 
 
 @main.command()
@@ -167,8 +180,11 @@ def work(log_level: str, log_format: str, **values: Any) -> None:
 @options.node_options
 @options.behaviour_options
 @options.peer_options
+@options.metrics_option
 @options.logging_options
-def agent(first: int, nodes: int, log_level: str, log_format: str, **values: Any) -> None:
+def agent(
+    first: int, nodes: int, metrics_listen: Address | None, log_level: str, log_format: str, **values: Any
+) -> None:
     """Stand for simulated nodes, named node-1, node-2 and so on, and run the pods bound to them."""
     from statefleet.app import processes  # noqa: PLC0415
     from statefleet.app.running import run, run_until_stopped  # noqa: PLC0415
@@ -176,7 +192,7 @@ def agent(first: int, nodes: int, log_level: str, log_format: str, **values: Any
     peers, size, behaviour = options.peers_of(values), options.size_of(values), options.behaviour_of(values)
     names = {f"node-{number}": number - 1 for number in range(first, first + nodes)}
     click.echo(f"ready: agent of {nodes} nodes")
-    body = run_until_stopped(processes.run_agent(peers, names, size, behaviour))
+    body = run_until_stopped(processes.run_agent(peers, names, size, behaviour, metrics_listen))
     run(body, log_level=log_level, log_format=log_format)
 
 

@@ -15,6 +15,7 @@ from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.app.addresses import Address
 from statefleet.app.authority import ADMIN, Identities, component
 from statefleet.app.gateways import open_gateway
+from statefleet.app.metrics import exposed, store_metrics, tell_of_agent
 from statefleet.app.peers import SERVICES, WORKLOAD_STORE
 from statefleet.app.release import VERSION
 from statefleet.app.services import open_service, register
@@ -48,6 +49,7 @@ class EmbeddedSettings:
     behaviour: Behaviour = field(default_factory=Behaviour)
     listen: Address = field(default_factory=lambda: Address("127.0.0.1", 6443))
     grpc_listen: Address | None = None
+    metrics_listen: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Embedded:
     """Where the Kubernetes API is."""
     grpc_port: int
     """Where the gRPC services are; 0: nowhere."""
+    metrics_url: str
+    """Where Prometheus can scrape without credentials; empty: nowhere."""
     kubeconfig: Path
     failed: asyncio.Future[str]
     """Done when a part has failed that the suite cannot do without, with what it was."""
@@ -81,7 +85,7 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_directory(settings.data_dir))
         identities = Identities(settings.data_dir / "certificates", clock)
-        doors = StoreDoors(LocalCoordination(), clock, rand)
+        doors = StoreDoors(LocalCoordination(), clock, rand, metrics=store_metrics(metrics, SERVICES))
         servicers = {
             name: await stack.enter_async_context(open_service(name, settings.data_dir, doors)) for name in SERVICES
         }
@@ -101,21 +105,24 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
             server = RpcServer(str(settings.grpc_listen), tls=tls, interceptors=[interceptor])
             grpc_port = await _serve_on_socket(stack, servicers, server)
         tasks = await stack.enter_async_context(Tasks("statefleet", note_failure))
-        worker = build_worker(fleet_as("worker"), clock, f"embedded-{rand.suffix(5)}")
+        worker = build_worker(fleet_as("worker"), clock, f"embedded-{rand.suffix(5)}", metrics)
         tasks.spawn(worker.run(), "worker")
         runtime = SimulatedRuntime(settings.behaviour)
         nodes = list(simulated_nodes(settings.nodes, settings.size, runtime=runtime.name, version=f"v{VERSION}"))
         if nodes:
-            tasks.spawn(Agent(fleet_as("agent"), nodes, runtime, clock).run(), "agent")
+            agent = Agent(fleet_as("agent"), nodes, runtime, clock)
+            tell_of_agent(metrics, agent)
+            tasks.spawn(agent.run(), "agent")
         gateway = await stack.enter_async_context(
             open_gateway(fleet_as("gateway"), settings.listen, identities, metrics)
         )
+        metrics_url = await stack.enter_async_context(exposed(metrics, settings.metrics_listen))
         user = identities.user(ADMIN)
         credentials = kubeconfig.Credentials(identities.authority, user.certificate, user.key)
         kubeconfig.write(settings.kubeconfig, kubeconfig.document(gateway.url, credentials))
         fleet = fleet_as("statefleet")
         await _until_registered(fleet, settings.nodes)
-        yield Embedded(fleet, gateway.url, grpc_port, settings.kubeconfig, failed)
+        yield Embedded(fleet, gateway.url, grpc_port, metrics_url, settings.kubeconfig, failed)
 
 
 async def _serve_in_process(

@@ -96,6 +96,13 @@ def logging_options(command: F) -> F:
     )(command)
 
 
+def metrics_option(command: F) -> F:
+    """Add where Prometheus may scrape the process."""
+    return click.option(
+        "--metrics-listen", type=ADDRESS, help="Where to serve /metrics over plain HTTP; without it, nowhere."
+    )(command)
+
+
 def node_options(command: F) -> F:
     """Add how many simulated nodes there are and how big they are."""
     for option in (

@@ -14,6 +14,7 @@ from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.app.addresses import Address
 from statefleet.app.authority import Identities
 from statefleet.app.gateways import open_gateway
+from statefleet.app.metrics import announced, store_metrics, tell_of_agent
 from statefleet.app.peers import SERVICES, Peers
 from statefleet.app.release import VERSION
 from statefleet.app.services import open_service, register
@@ -49,13 +50,16 @@ async def connected(peers: Peers, name: str) -> AsyncIterator[Fleet]:
 
 
 @asynccontextmanager
-async def serve_service(name: str, listen: Address, data_dir: Path, certificates: Path) -> AsyncIterator[int]:
+async def serve_service(
+    name: str, listen: Address, data_dir: Path, certificates: Path, metrics_listen: Address | None = None
+) -> AsyncIterator[int]:
     """Run a service on its own data directory; yields the port it listens on."""
-    clock, rand = SystemClock(), SystemRand()
+    clock, rand, metrics = SystemClock(), SystemRand(), Metrics(process=True)
+    doors = StoreDoors(LocalCoordination(), clock, rand, metrics=store_metrics(metrics, [name]))
     with hold_directory(data_dir):
         tls = Identities(certificates, clock).server(name, listen.names)
-        async with open_service(name, data_dir, StoreDoors(LocalCoordination(), clock, rand)) as servicer:
-            interceptor = CallInterceptor(clock=clock, rand=rand, metrics=Metrics(process=True))
+        async with announced(metrics, metrics_listen), open_service(name, data_dir, doors) as servicer:
+            interceptor = CallInterceptor(clock=clock, rand=rand, metrics=metrics)
             server = RpcServer(str(listen), tls=tls, interceptors=[interceptor])
             register(name, servicer, server)
             await server.start()
@@ -66,14 +70,17 @@ async def serve_service(name: str, listen: Address, data_dir: Path, certificates
 
 
 @asynccontextmanager
-async def serve_gateway(listen: Address, peers: Peers) -> AsyncIterator[str]:
-    """Run a gateway; yields its URL."""
-    clock = SystemClock()
+async def serve_gateway(listen: Address, peers: Peers, metrics_listen: Address | None = None) -> AsyncIterator[str]:
+    """Run a gateway; yields its URL. Its own /metrics asks for credentials, the one at `metrics_listen` does not."""
+    clock, metrics = SystemClock(), Metrics(process=True)
     identities = Identities(peers.certificates, clock)
     async with connected(peers, "gateway") as fleet, Tasks("gateway") as tasks:
         reach = Reach(fleet, clock)
         tasks.spawn(reach.run(), "reach")
-        async with open_gateway(fleet, listen, identities, Metrics(process=True), reach.is_ready) as server:
+        async with (
+            announced(metrics, metrics_listen),
+            open_gateway(fleet, listen, identities, metrics, reach.is_ready) as server,
+        ):
             yield server.url
 
 
@@ -102,17 +109,27 @@ class Reach:
             await self._clock.sleep(REACH_SECONDS)
 
 
-async def work(peers: Peers) -> None:
+async def work(peers: Peers, metrics_listen: Address | None = None) -> None:
     """Run every controller until cancelled."""
-    async with connected(peers, "worker") as fleet:
-        await build_worker(fleet, SystemClock(), f"worker-{SystemRand().suffix(5)}").run()
+    metrics = Metrics(process=True)
+    async with connected(peers, "worker") as fleet, announced(metrics, metrics_listen):
+        await build_worker(fleet, SystemClock(), f"worker-{SystemRand().suffix(5)}", metrics).run()
 
 
-async def run_agent(peers: Peers, names: Mapping[str, int], size: NodeSize, behaviour: Behaviour) -> None:
+async def run_agent(
+    peers: Peers,
+    names: Mapping[str, int],
+    size: NodeSize,
+    behaviour: Behaviour,
+    metrics_listen: Address | None = None,
+) -> None:
     """Stand for simulated nodes until cancelled; `names` gives each node's number, from which its addresses come."""
     runtime = SimulatedRuntime(behaviour)
     nodes = [
         describe(name, index, size, runtime=runtime.name, version=f"v{VERSION}") for name, index in names.items()
     ]
-    async with connected(peers, "agent") as fleet:
-        await Agent(fleet, nodes, runtime, SystemClock()).run()
+    metrics = Metrics(process=True)
+    async with connected(peers, "agent") as fleet, announced(metrics, metrics_listen):
+        agent = Agent(fleet, nodes, runtime, SystemClock())
+        tell_of_agent(metrics, agent)
+        await agent.run()

@@ -32,6 +32,8 @@ def _describe(console: Console, settings: EmbeddedSettings, suite: Embedded) -> 
     facts.add_row("Kubernetes API", suite.url)
     if suite.grpc_port and settings.grpc_listen is not None:
         facts.add_row("gRPC", f"{settings.grpc_listen.host}:{suite.grpc_port}, mutual TLS")
+    if suite.metrics_url:
+        facts.add_row("metrics", suite.metrics_url)
     facts.add_row("nodes", f"{settings.nodes} simulated, {size.cpu} CPU and {size.memory} each: no container runs")
     facts.add_row("data", str(settings.data_dir))
     console.print(f"Statefleet {VERSION}", style="bold")

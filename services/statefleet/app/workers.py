@@ -12,15 +12,21 @@ from statefleet.node_lifecycle.controller import NodeLifecycle
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.loop import Worker
+from statefleet.reconcile.metrics import QueueCollector
 from statefleet.runtime.clock import Clock
+from statefleet.runtime.metrics import Metrics
 from statefleet.scheduling.controller import Scheduling
+from statefleet.state_metrics.exposition import StateExposition
 from statefleet.statefulset.controller import StatefulSetController
 from statefleet.volumes.claims import Claims
 from statefleet.volumes.volumes import Volumes
 
 
-def build_worker(fleet: Fleet, clock: Clock, holder: str) -> Worker:
-    """Return a worker that runs every controller. `holder` names it in its claims."""
+def build_worker(fleet: Fleet, clock: Clock, holder: str, metrics: Metrics | None = None) -> Worker:
+    """Return a worker that runs every controller. `holder` names it in its claims.
+
+    The metrics, where given, tell of its queues and of every object that it knows.
+    """
     cache = Cache(fleet, COLLECTED, clock)
     events = EventSink(fleet, clock)
     controllers = [
@@ -35,4 +41,8 @@ def build_worker(fleet: Fleet, clock: Clock, holder: str) -> Worker:
         NodeLifecycle(cache, events.recorder("node-controller"), clock),
         Namespaces(cache),
     ]
-    return Worker(fleet, cache, controllers, events=events, clock=clock, holder=holder)
+    worker = Worker(fleet, cache, controllers, events=events, clock=clock, holder=holder)
+    if metrics is not None:
+        metrics.registry.register(QueueCollector(worker.statistics))
+        metrics.include(StateExposition(cache).text)
+    return worker

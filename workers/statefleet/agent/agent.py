@@ -64,6 +64,16 @@ class Agent:
         """Whether the registry has taken the last heartbeat."""
         return self._heard
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes it stands for."""
+        return len(self._places)
+
+    @property
+    def pods(self) -> int:
+        """How many pods it looks after."""
+        return len(self._nodes_of)
+
     async def update_status(self, pod: Pod) -> int:
         """Store a pod's status and return the version at which it is stored."""
         written = await self._fleet.update_status(pod)
