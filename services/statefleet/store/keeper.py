@@ -60,6 +60,11 @@ class SnapshotKeeper:
         self._kept = sorted(await self._snapshots.complete(), key=lambda snapshot: snapshot.next_offset)
         self._last_offset = self._kept[-1].next_offset if self._kept else 0
 
+    @property
+    def newest_time(self) -> float | None:
+        """The time of the last record in the newest snapshot that is known of, in seconds since the Unix epoch."""
+        return self._kept[-1].time_ns / _SECOND_NS if self._kept else None
+
     def due(self, next_offset: int) -> bool:
         """Tell whether a snapshot should be written, when all records below an offset are applied."""
         records = next_offset - self._last_offset

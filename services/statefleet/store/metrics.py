@@ -23,3 +23,6 @@ class StoreMetrics:
 
     def snapshot(self, seconds: float) -> None:
         """Take note that a snapshot was written."""
+
+    def newest_snapshot(self, at: float) -> None:
+        """Take note of the time of the last record in the newest snapshot, in seconds since the Unix epoch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -27,6 +28,13 @@ class StoreFamilies:
         )
         self.snapshot_seconds = histogram("statefleet_snapshot_seconds", "Time that writing a snapshot took.")
         self.records = Counter("statefleet_applied_records", "Records applied.", ("store",), registry=registry)
+        self.snapshot_time = gauge(
+            "statefleet_snapshot_timestamp_seconds",
+            "The time of the last record in the newest snapshot that is known of.",
+        )
+        self.elections = Counter(
+            "statefleet_elections_won", "How often this replica began to lead.", ("store",), registry=registry
+        )
         self.version = gauge("statefleet_applied_version", "The resource version that this replica has reached.")
         self.epoch = gauge("statefleet_epoch", "The newest epoch that this replica has applied.")
         self.leader = gauge("statefleet_leader", "Whether this replica leads: 1 or 0.")
@@ -37,6 +45,8 @@ class PrometheusStoreMetrics(StoreMetrics):
     """The metrics of one store, labelled with its name."""
 
     def __init__(self, families: StoreFamilies, store: str) -> None:
+        self._newest_snapshot = partial(families.snapshot_time.labels, store)
+        self._elections = families.elections.labels(store)
         self._append_seconds = families.append_seconds.labels(store)
         self._watch_lag_seconds = families.watch_lag_seconds.labels(store)
         self._snapshot_seconds = families.snapshot_seconds.labels(store)
@@ -58,8 +68,10 @@ class PrometheusStoreMetrics(StoreMetrics):
         self._watch_lag_seconds.observe(max(0.0, lag_seconds))
 
     def leads(self, leads: bool) -> None:
-        """Show whether this replica leads."""
+        """Show whether this replica leads, and count that it began to."""
         self._leader.set(leads)
+        if leads:
+            self._elections.inc()
 
     def watchers(self, count: int) -> None:
         """Show how many watch."""
@@ -68,3 +80,7 @@ class PrometheusStoreMetrics(StoreMetrics):
     def snapshot(self, seconds: float) -> None:
         """Time one snapshot."""
         self._snapshot_seconds.observe(seconds)
+
+    def newest_snapshot(self, at: float) -> None:
+        """Show how far the newest snapshot tells; before there is any, there is no such series."""
+        self._newest_snapshot().set(at)

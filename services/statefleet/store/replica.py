@@ -151,6 +151,7 @@ class Replica:
         next_offset = await self._keeper.load(self.state)
         self.history.reset()
         self._rise(next_offset)
+        self._show_newest_snapshot()
 
     async def _follow(self) -> None:
         while True:
@@ -333,6 +334,12 @@ class Replica:
         began = self._clock.monotonic()
         await self._keeper.save(self.state, self._offsets.level)
         self._metrics.snapshot(self._clock.monotonic() - began)
+        self._show_newest_snapshot()
+
+    def _show_newest_snapshot(self) -> None:
+        at = self._keeper.newest_time
+        if at is not None:
+            self._metrics.newest_snapshot(at)
 
     async def _note_progress(self) -> None:
         while True:

@@ -383,16 +383,19 @@ async def test_metrics_show_what_the_replica_did(fleet: Fleet) -> None:
     replica.hub.subscribe(["Pod"], 0, lambda changed: changed)
     for n in range(3):
         await replica.propose(transaction(put(f"p{n}")))
-    await replica.snapshot()
-    await fleet.clock.advance(1)
 
     def value(name: str) -> float | None:
         return registry.get_sample_value(name, {"store": "w"})
 
+    assert value("statefleet_snapshot_timestamp_seconds") is None
+    await replica.snapshot()
+    assert value("statefleet_snapshot_timestamp_seconds") == fleet.clock.now()
+    await fleet.clock.advance(1)
     assert value("statefleet_applied_version") == 3
     assert value("statefleet_applied_records_total") == 4
     assert value("statefleet_epoch") == 1
     assert value("statefleet_leader") == 1
+    assert value("statefleet_elections_won_total") == 1
     assert value("statefleet_log_append_seconds_count") == 4
     assert value("statefleet_watch_lag_seconds_sum") == 0
     assert value("statefleet_snapshot_seconds_count") == 1
