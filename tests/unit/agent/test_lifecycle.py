@@ -180,3 +180,52 @@ def test_news_of_an_earlier_attempt_is_ignored():
     hear(pod, Signal.EXITED, attempt=1, exit_code=1)
     assert hear(pod, Signal.EXITED, attempt=1, exit_code=1) == []
     assert pod.containers["c"].restarts == 1
+
+
+def test_containers_begin_once_though_others_start_meanwhile():
+    pod = machine("c", "d")
+    assert pod.begin() == [Pull("c"), Pull("d")]
+    assert hear(pod, Signal.PULLED, "c") == [Start("c", 1)]
+    assert hear(pod, Signal.STARTED, "c", attempt=1) == []
+    assert hear(pod, Signal.PULLED, "d") == [Start("d", 1)]
+    assert hear(pod, Signal.READY, "c", attempt=1) == []
+
+
+def test_a_pod_is_pending_until_each_container_has_run():
+    pod = machine("c", "d")
+    pod.begin()
+    run(pod, "c")
+    hear(pod, Signal.EXITED, "c", attempt=1, exit_code=1)
+    assert pod.phase == "Pending"
+    run(pod, "d")
+    assert pod.phase == "Running"
+
+
+def test_a_container_taken_over_while_it_waits_to_restart_starts_again():
+    pod = machine("c")
+    life = pod.containers["c"]
+    life.last, life.restarts = Terminated(1, "Error", 0.0, 1.0), 7
+    assert pod.begin() == [Pull("c")]
+    assert hear(pod, Signal.PULLED) == [Start("c", 8)]
+
+
+def test_a_container_taken_over_after_its_exit_is_restarted():
+    pod = machine("c")
+    life = pod.containers["c"]
+    life.state, life.pulled = Terminated(1, "Error", 0.0, 1.0), True
+    assert pod.begin() == [Start("c", 2)]
+    assert (life.restarts, life.last) == (1, Terminated(1, "Error", 0.0, 1.0))
+    never = machine("c", restart_policy="Never")
+    never.containers["c"].state = Terminated(1, "Error", 0.0, 1.0)
+    assert never.begin() == []
+    assert never.phase == "Failed"
+
+
+def test_termination_asked_for_again_stops_with_the_shorter_grace():
+    pod = machine("c")
+    pod.begin()
+    run(pod)
+    assert pod.terminate(30) == [Stop("c", 30)]
+    assert pod.terminate(1) == [Stop("c", 1)]
+    assert hear(pod, Signal.STOPPED) == [Release()]
+    assert pod.terminate(0) == []

@@ -5,15 +5,19 @@ import asyncio
 import pytest
 
 from statefleet.agent.behaviour import PREFIX, Behaviour
+from statefleet.agent.lifecycle import Event, Signal
 from statefleet.agent.runner import PodRunner
 from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.api.core.v1.pod_pb2 import Pod, PodStatus
+from statefleet.errors import Invalid
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.tasks import Tasks
+from support.objects import set_condition
+from support.stores import settle
 
 
 class Recorder:
-    """Keeps what is reported, at versions 1, 2 and so on; a report waits until the gate is open."""
+    """Keeps what is reported, at versions 10, 20 and so on; a report waits until the gate is open."""
 
     heard = True
 
@@ -29,7 +33,7 @@ class Recorder:
         async with self.changed:
             self.statuses.append(pod.status)
             self.changed.notify_all()
-        return len(self.statuses)
+        return 10 * len(self.statuses)
 
     async def remove(self, pod: Pod) -> None:
         self.removed.set()
@@ -88,7 +92,9 @@ async def test_statuses_that_pile_up_behind_a_slow_report_are_merged(tasks):
     recorder.gate.clear()
     runner = runner_of(make_pod(), recorder, tasks, Behaviour(start_delay=0.01, ready_delay=0.01))
     runner.begin()
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        while not runner.machine.containers["c"].ready:
+            await asyncio.sleep(0.001)
     recorder.gate.set()
     await recorder.until(lambda status: conditions(status)["Ready"] == "True")
     assert [status.phase for status in recorder.statuses] == ["Pending", "Running"]
@@ -129,11 +135,12 @@ async def test_a_deleted_pod_is_removed_once_it_has_stopped(tasks):
 
 async def test_a_forgotten_pod_reports_nothing_more(tasks):
     recorder = Recorder()
-    runner = runner_of(make_pod(), recorder, tasks, Behaviour(start_delay=0.01))
+    runner = runner_of(make_pod(), recorder, tasks, Behaviour(start_delay=60))
     runner.begin()
     await recorder.until(lambda status: status.phase == "Pending")
     runner.forget()
-    await asyncio.sleep(0.05)
+    runner.hear(Event(Signal.STARTED, "c", 1))
+    await settle()
     assert len(recorder.statuses) == 1
 
 
@@ -151,3 +158,116 @@ async def test_a_running_pod_is_taken_up_where_an_earlier_agent_left_it(tasks):
     life = second.machine.containers["c"]
     assert (life.restarts, life.ready, second.machine.phase) == (4, True, "Running")
     assert second.machine.terminate(5)
+
+
+def shown(pod: Pod, status: PodStatus, version: int, *, ready: str | None = None) -> Pod:
+    """The pod as a watch shows it at a version, with a status and perhaps another readiness."""
+    seen = Pod()
+    seen.CopyFrom(pod)
+    seen.metadata.resource_version = str(version)
+    seen.status.CopyFrom(status)
+    if ready is not None:
+        set_condition(seen, "Ready", ready)
+    return seen
+
+
+async def test_a_status_that_another_has_changed_is_reported_again(tasks):
+    recorder, pod = Recorder(), make_pod()
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    runner.observe(shown(pod, recorder.statuses[-1], 10))
+    runner.observe(shown(pod, recorder.statuses[-1], 11))
+    await settle()
+    assert len(recorder.statuses) == 1
+    runner.observe(shown(pod, recorder.statuses[-1], 12, ready="False"))
+    await settle()
+    assert [conditions(status)["Ready"] for status in recorder.statuses] == ["True", "True"]
+
+
+async def test_what_was_written_before_the_last_report_is_no_reason_to_report_again(tasks):
+    recorder, pod = Recorder(), make_pod()
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    runner.observe(shown(pod, recorder.statuses[-1], 9, ready="False"))
+    await settle()
+    assert len(recorder.statuses) == 1
+
+
+async def test_while_the_node_is_not_heard_others_have_their_way(tasks):
+    recorder, pod = Recorder(), make_pod()
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    recorder.heard = False
+    runner.observe(shown(pod, recorder.statuses[-1], 12, ready="False"))
+    await settle()
+    assert len(recorder.statuses) == 1
+    recorder.heard = True
+    runner.reassert()
+    await settle()
+    assert [conditions(status)["Ready"] for status in recorder.statuses] == ["True", "True"]
+
+
+async def test_a_pod_with_a_readiness_gate_is_ready_when_the_gate_s_condition_says_so(tasks):
+    recorder, pod = Recorder(), make_pod()
+    pod.spec.readiness_gates.add(condition_type="example.com/open")
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    await recorder.until(lambda status: conditions(status)["ContainersReady"] == "True")
+    assert conditions(recorder.statuses[-1])["Ready"] == "False"
+    opened = shown(pod, recorder.statuses[-1], 12)
+    opened.status.conditions.add(type="example.com/open", status="True")
+    runner.observe(opened)
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+
+
+async def test_a_pod_taken_up_as_it_was_is_not_reported(tasks):
+    recorder, pod = Recorder(), make_pod()
+    runner_of(pod, recorder, tasks).begin()
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    later = Recorder()
+    runner = runner_of(shown(pod, recorder.statuses[-1], 5), later, tasks)
+    runner.begin()
+    await settle()
+    assert later.statuses == []
+    assert runner.machine.containers["c"].ready
+
+
+async def test_a_shorter_grace_period_ends_a_pod_sooner(tasks):
+    recorder, pod = Recorder(), make_pod()
+    runner = runner_of(pod, recorder, tasks, Behaviour(stop_delay=600))
+    runner.begin()
+    await recorder.until(lambda status: status.phase == "Running")
+    for grace in (300, 0):
+        pod.metadata.deletion_timestamp.seconds = 9
+        pod.metadata.deletion_grace_period_seconds = grace
+        runner.observe(shown(pod, recorder.statuses[-1], 12))
+        await settle()
+        assert recorder.removed.is_set() is (grace == 0)
+
+
+async def test_annotations_spoilt_while_a_pod_runs_do_not_keep_it_from_ending(tasks):
+    recorder, pod = Recorder(), make_pod()
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    await recorder.until(lambda status: status.phase == "Running")
+    pod.metadata.annotations[PREFIX + "stop-delay"] = "whenever"
+    pod.metadata.deletion_timestamp.seconds = 9
+    pod.metadata.deletion_grace_period_seconds = 30
+    runner.observe(pod)
+    async with asyncio.timeout(5):
+        await recorder.removed.wait()
+
+
+async def test_a_status_that_is_refused_is_not_sent_again_and_again(tasks):
+    class Refusing(Recorder):
+        async def update_status(self, pod: Pod) -> int:
+            self.statuses.append(pod.status)
+            raise Invalid("no")
+
+    recorder = Refusing()
+    runner_of(make_pod(), recorder, tasks).begin()
+    await settle()
+    assert len(recorder.statuses) == 1
