@@ -143,19 +143,28 @@ for _name in SERVICES:
     show_default=True,
     help="Where to serve the Kubernetes API; port 0 takes a free one.",
 )
+@click.option("--grpc-listen", type=ADDRESS, help="Where to serve the Rollouts API over gRPC; without it, nowhere.")
 @options.peer_options
 @options.metrics_option
 @options.logging_options
 def serve_gateway(
-    listen: Address, metrics_listen: Address | None, log_level: str, log_format: str, **values: Any
+    listen: Address,
+    grpc_listen: Address | None,
+    metrics_listen: Address | None,
+    log_level: str,
+    log_format: str,
+    **values: Any,
 ) -> None:
     """Serve the Kubernetes API in front of the services."""
     from statefleet.app import processes  # noqa: PLC0415
     from statefleet.app.running import run, until_stopped  # noqa: PLC0415
 
     async def body() -> None:
-        async with processes.serve_gateway(listen, options.peers_of(values), metrics_listen) as url:
-            click.echo(f"ready: gateway at {url}")
+        peers = options.peers_of(values)
+        async with processes.serve_gateway(listen, peers, metrics_listen, grpc_listen) as served:
+            if grpc_listen is not None:
+                click.echo(f"rollouts at {Address(grpc_listen.host, served.grpc_port)}")
+            click.echo(f"ready: gateway at {served.url}")
             await until_stopped()
 
     run(body(), log_level=log_level, log_format=log_format)

@@ -12,6 +12,7 @@ from statefleet.agent.agent import Agent
 from statefleet.agent.behaviour import Behaviour
 from statefleet.agent.nodes import NodeSize, simulated_nodes
 from statefleet.agent.simulated import SimulatedRuntime
+from statefleet.api.rollouts.v1.rollouts_pb2_grpc import add_RolloutsServicer_to_server
 from statefleet.app.addresses import Address
 from statefleet.app.authority import ADMIN, Identities, component
 from statefleet.app.gateways import open_gateway
@@ -24,6 +25,7 @@ from statefleet.client.fleet import Fleet
 from statefleet.coordination.local import LocalCoordination, hold_directory
 from statefleet.gateway import kubeconfig
 from statefleet.objects.kinds import NODE
+from statefleet.rollouts.servicer import Rollouts
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
 from statefleet.rpc.server import RpcServer
@@ -103,6 +105,7 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
         if settings.grpc_listen is not None:
             tls = identities.server("grpc", settings.grpc_listen.names)
             server = RpcServer(str(settings.grpc_listen), tls=tls, interceptors=[interceptor])
+            add_RolloutsServicer_to_server(Rollouts(fleet_as("rollouts"), clock), server)
             grpc_port = await _serve_on_socket(stack, servicers, server)
         tasks = await stack.enter_async_context(Tasks("statefleet", note_failure))
         worker = build_worker(fleet_as("worker"), clock, f"embedded-{rand.suffix(5)}", metrics)

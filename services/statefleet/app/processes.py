@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from statefleet.agent.agent import Agent
 from statefleet.agent.behaviour import Behaviour
 from statefleet.agent.nodes import NodeSize, describe
 from statefleet.agent.simulated import SimulatedRuntime
+from statefleet.api.rollouts.v1.rollouts_pb2_grpc import add_RolloutsServicer_to_server
 from statefleet.app.addresses import Address
 from statefleet.app.authority import Identities
 from statefleet.app.gateways import open_gateway
@@ -23,6 +25,7 @@ from statefleet.client.fleet import Fleet
 from statefleet.coordination.local import LocalCoordination, hold_directory
 from statefleet.errors import FleetError
 from statefleet.objects.kinds import CONTROLLER_REVISION, NAMESPACE, NODE, Kind
+from statefleet.rollouts.servicer import Rollouts
 from statefleet.rpc.channel import connect
 from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
@@ -69,9 +72,24 @@ async def serve_service(
                 await server.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where a gateway is."""
+
+    url: str
+    """Where the Kubernetes API is."""
+    grpc_port: int
+    """Where the Rollouts API is; 0: nowhere."""
+
+
 @asynccontextmanager
-async def serve_gateway(listen: Address, peers: Peers, metrics_listen: Address | None = None) -> AsyncIterator[str]:
-    """Run a gateway; yields its URL. Its own /metrics asks for credentials, the one at `metrics_listen` does not."""
+async def serve_gateway(
+    listen: Address, peers: Peers, metrics_listen: Address | None = None, grpc_listen: Address | None = None
+) -> AsyncIterator[Served]:
+    """Run a gateway, with the Rollouts API where `grpc_listen` says.
+
+    Its own /metrics asks for credentials, the one at `metrics_listen` does not.
+    """
     clock, metrics = SystemClock(), Metrics(process=True)
     identities = Identities(peers.certificates, clock)
     async with connected(peers, "gateway") as fleet, Tasks("gateway") as tasks:
@@ -80,8 +98,28 @@ async def serve_gateway(listen: Address, peers: Peers, metrics_listen: Address |
         async with (
             announced(metrics, metrics_listen),
             open_gateway(fleet, listen, identities, metrics, reach.is_ready) as server,
+            _serve_rollouts(fleet, grpc_listen, identities, metrics) as port,
         ):
-            yield server.url
+            yield Served(server.url, port)
+
+
+@asynccontextmanager
+async def _serve_rollouts(
+    fleet: Fleet, listen: Address | None, identities: Identities, metrics: Metrics
+) -> AsyncIterator[int]:
+    if listen is None:
+        yield 0
+        return
+    clock = SystemClock()
+    interceptor = CallInterceptor(clock=clock, rand=SystemRand(), metrics=metrics)
+    tls = identities.server("gateway-grpc", listen.names)
+    server = RpcServer(str(listen), tls=tls, interceptors=[interceptor])
+    add_RolloutsServicer_to_server(Rollouts(fleet, clock), server)
+    await server.start()
+    try:
+        yield server.port
+    finally:
+        await server.stop()
 
 
 class Reach:

@@ -1,0 +1,1 @@
+"""Show and steer rollouts, for programs: a stateless front of the services, built on their client."""
