@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import click
@@ -31,11 +31,28 @@ def run(main: Coroutine[Any, Any, None], *, log_level: str, log_format: str) -> 
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(*COLLECTION_THRESHOLDS)
     try:
-        uvloop.run(main)
+        uvloop.run(_until_told(main))
     except FleetError as error:
         raise click.ClickException(error.message) from error
     except OSError as error:
         raise click.ClickException(_explained(error)) from error
+
+
+async def _until_told(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, or cancel on Ctrl-C or SIGTERM where nothing waits for them: while the parts are starting."""
+    task = asyncio.ensure_future(main)  # noqa: TID251 -- awaited right here
+    _on_signals(task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+
+
+def _on_signals(act: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, act)
 
 
 def _explained(error: OSError) -> str:
@@ -47,8 +64,7 @@ async def until_stopped(failed: asyncio.Future[str] | None = None) -> None:
     """Return on Ctrl-C or SIGTERM. Raises ClickException where a part has failed that cannot be done without."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stopped.set)
+    _on_signals(stopped.set)
     waiting = asyncio.ensure_future(stopped.wait())  # noqa: TID251 -- awaited right here
     try:
         await asyncio.wait({waiting} | ({failed} if failed else set()), return_when=asyncio.FIRST_COMPLETED)
