@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from statefleet.errors import Unavailable
 from statefleet.rpc.limits import MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 from statefleet.rpc.tls import ServerTls
 
@@ -65,14 +66,14 @@ class RpcServer(grpc.aio.Server):
         return self._server.add_secure_port(address, server_credentials)
 
     async def start(self) -> None:
-        """Listen. RuntimeError where the address cannot be had."""
+        """Listen. Unavailable where the address cannot be had."""
         await self._add_health()
         if self._reflection:
             self._add_reflection()
-        if self._tls is None:
-            self.port = self._server.add_insecure_port(self._address)
-        else:
-            self.port = self._server.add_secure_port(self._address, self._tls.credentials())
+        try:
+            self.port = self._listen()
+        except RuntimeError as error:
+            raise Unavailable(f"cannot listen on {self._address}: it is in use, or not this machine's") from error
         await self._server.start()
 
     async def stop(self, grace: float | None = 5.0) -> None:
@@ -84,6 +85,11 @@ class RpcServer(grpc.aio.Server):
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         """Return when the server has stopped; True where `timeout` seconds passed before."""
         return await self._server.wait_for_termination(timeout)
+
+    def _listen(self) -> int:
+        if self._tls is None:
+            return self._server.add_insecure_port(self._address)
+        return self._server.add_secure_port(self._address, self._tls.credentials())
 
     async def _add_health(self) -> None:
         from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # noqa: PLC0415 -- not needed in process

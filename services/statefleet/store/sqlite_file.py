@@ -45,7 +45,7 @@ class _Call(NamedTuple):
 class SqliteFile:
     """The file, open within its `async with` block. `relaxed`: a crash of the machine may lose the newest commits.
 
-    One process at a time may open it (see `coordination.local.hold_directory`).
+    Unavailable where it cannot be opened. One process at a time may do so (see `coordination.local.hold_directory`).
     """
 
     def __init__(self, path: Path, *, relaxed: bool = False) -> None:
@@ -197,8 +197,11 @@ class SqliteFile:
         return await done
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        open_file(connection, relaxed=self.relaxed)
+        try:
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            open_file(connection, relaxed=self.relaxed)
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self._path}: {error}") from error
         return connection
 
 
