@@ -120,11 +120,12 @@ class LocalCoordination:
 
 @contextmanager
 def hold_directory(path: Path) -> Iterator[None]:
-    """Hold a data directory for this process, made where absent. Unavailable where another process holds it.
+    """Hold a data directory for this process. Unavailable where another process holds it.
 
-    The operating system lets go of it when the process ends, however it ends.
+    Where absent it is made, for its owner alone: it will hold secrets. The operating system lets go of it when the
+    process ends, however it ends.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
