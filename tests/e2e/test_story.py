@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.kubectl import EXAMPLES, Kubectl, container
-from support.pod_stream import PodStream, replacements
+from support.pod_stream import PodStream, Step, replacements
 from support.suite import running_suite
 
 DELAYS = ("--start-delay=0.1", "--ready-delay=0.1", "--stop-delay=0.05")
@@ -47,7 +47,7 @@ def create_an_ensemble(kubectl: Kubectl, pods: PodStream, examples: Path) -> Non
             "Running 0/1",
             "Running 1/1",
         ]
-    begun = [step.pod for step in steps[: steps.index(("zk-0", "Running 1/1"))]]
+    begun = [step.pod for step in steps[: steps.index(Step("zk-0", "Running 1/1"))]]
     assert set(begun) == set(ZK), "all start together"
     each_pod_has_its_node_and_volume(kubectl, "zk")
     for service in ("zk-hs", "zk-cs"):
@@ -120,8 +120,8 @@ def clean_up(kubectl: Kubectl, examples: Path) -> None:
         'statefulset.apps "kafka" deleted from default namespace',
     ]
     kubectl(f"delete -f {examples}/zookeeper.yaml")
-    kubectl("wait --for=delete pods --all --timeout=20s")
-    assert kubectl("get sts,pdb,svc,pods,controllerrevisions -o name") == ""
+    kubectl("wait --for=delete pods,controllerrevisions --all --timeout=20s")
+    assert kubectl("get sts,pdb,svc,pods -o name") == ""
     claims = kubectl.json("pvc")["items"]
     assert [(claim["metadata"]["name"], claim["status"]["phase"]) for claim in claims] == [
         (f"datadir-{pod}", "Bound") for pod in KAFKA + ZK

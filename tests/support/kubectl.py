@@ -70,9 +70,9 @@ class Kubectl:
         assert result.code == 1, f"kubectl {command}: {result.output}{result.errors}"
         return result.errors
 
-    def apply(self, manifest: str) -> str:
-        """Apply a manifest that is at hand."""
-        return self("apply -f -", stdin=manifest)
+    def apply(self, *objects: Any) -> str:
+        """Apply objects that are at hand."""
+        return self("apply -f -", stdin=document(*objects))
 
     def json(self, what: str) -> Any:
         """Return objects as JSON, such as `sts web`."""
@@ -97,6 +97,11 @@ class Kubectl:
             yield PodStream(process.heard)
         finally:
             process.kill()
+
+
+def document(*objects: Any) -> str:
+    """Return objects as a manifest."""
+    return "\n---\n".join(json.dumps(one) for one in objects)
 
 
 def container(pod: Any) -> Any:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,14 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """How long anything that is waited for may take on a machine that is busy."""
 STATEFLEET = str(Path(sys.executable).with_name("statefleet"))
+
+
+def until(condition: Callable[[], object], wanted: str) -> None:
+    """Wait until a condition holds, for what no watch tells."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"never: {wanted}"
+        time.sleep(0.05)
 
 
 class Heard:
