@@ -25,8 +25,8 @@ class _Page:
     roster: Roster = field(default_factory=Roster)
     strangers: dict[str, Pod] = field(default_factory=dict)
     """Pods that the set controls and does not select."""
-    pods: set[str] = field(default_factory=set)
-    nodes: set[str] = field(default_factory=set)
+    pods: dict[str, None] = field(default_factory=dict)
+    nodes: dict[str, None] = field(default_factory=dict)
 
 
 class Census:
@@ -45,10 +45,10 @@ class Census:
         page = self._pages.get(uid)
         if page is None:
             page = self._pages[uid] = _Page(owner.metadata.namespace, facts.placement)
-            page.nodes.update(node.metadata.name for node in self._cache.list(NODE))
-            page.pods.update(pod.metadata.name for pod in self._cache.by_owner(POD, uid))
+            page.nodes.update((node.metadata.name, None) for node in self._cache.list(NODE))
+            page.pods.update((pod.metadata.name, None) for pod in self._cache.by_owner(POD, uid))
         elif page.placement is not facts.placement and page.placement != facts.placement:
-            page.nodes.update(node.metadata.name for node in self._cache.list(NODE))
+            page.nodes.update((node.metadata.name, None) for node in self._cache.list(NODE))
         page.placement = facts.placement
         for name in page.nodes:
             node = self._cache.get(NODE, "", name)
@@ -77,13 +77,13 @@ class Census:
             reference = controller_of(pod.metadata) if pod is not None else None
             page = self._pages.get(reference.uid) if reference is not None else None
             if page is not None and pod is not None:
-                page.pods.add(pod.metadata.name)
+                page.pods[pod.metadata.name] = None
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:
         changed = after if after is not None else before
         if changed is not None and placement_changed(before, after):
             for page in self._pages.values():
-                page.nodes.add(changed.metadata.name)
+                page.nodes[changed.metadata.name] = None
 
     def _set_changed(self, before: DaemonSet | None, after: DaemonSet | None) -> None:
         if before is not None and (after is None or after.metadata.uid != before.metadata.uid):

@@ -31,7 +31,7 @@ class Roster:
         self._by_role: dict[Role, dict[str, Standing]] = {role: {} for role in Role}
         self._moving: dict[str, Standing] = {}
         self._due: list[tuple[float, str]] = []
-        self._unsettled: set[str] = set()
+        self._unsettled: dict[str, None] = {}
         self._judge: Judge | None = None
 
     # What has changed.
@@ -41,7 +41,7 @@ class Roster:
         node = self._node(name)
         if node.fit is not fit:
             node.fit = fit
-            self._unsettled.add(name)
+            self._unsettled[name] = None
 
     def put_pod(self, pod: PodView) -> None:
         """Take a pod's newest version."""
@@ -52,7 +52,7 @@ class Roster:
             before = None
         self._node(pod.node).pods[pod.name] = pod
         self._node_of[pod.name] = pod.node
-        self._unsettled.add(pod.node)
+        self._unsettled[pod.node] = None
         self._count_revision(before, pod)
 
     def remove_pod(self, name: str) -> None:
@@ -63,13 +63,13 @@ class Roster:
         node = self._nodes[place]
         gone = node.pods.pop(name)
         node.last = gone.uid
-        self._unsettled.add(place)
+        self._unsettled[place] = None
         self._count_revision(gone, None)
 
     def set_patience(self, name: str, until: float) -> None:
         """Leave failed pods of a node alone until a time, seconds since the Unix epoch."""
         self._node(name).patience = until
-        self._unsettled.add(name)
+        self._unsettled[name] = None
 
     def settle(self, wanted: SetView, update: str, now: float) -> None:
         """Judge the nodes of which anything has changed, by time too; all of them where the set has.
@@ -78,9 +78,9 @@ class Roster:
         """
         before, self._judge = self._judge, Judge(wanted, update, now)
         if before is None or (before.wanted, before.update) != (wanted, update):
-            self._unsettled.update(self._nodes)
+            self._unsettled.update(dict.fromkeys(self._nodes))
         while self._due and self._due[0][0] <= now:
-            self._unsettled.add(heapq.heappop(self._due)[1])
+            self._unsettled[heapq.heappop(self._due)[1]] = None
         for name in self._unsettled:
             self._settle(name, self._judge)
         self._unsettled.clear()

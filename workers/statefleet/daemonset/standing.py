@@ -123,11 +123,10 @@ class Judge:
         self, node: NodeView, counts: Counts, old: PodView, pruned: tuple[PodAction, ...]
     ) -> Standing:
         """Return the standing of a node on which an outdated pod alone runs."""
-        surges = self.wanted.surges
-        if surges and len(node.pods) >= self.wanted.pods_a_node:
-            return Standing(Role.BETWEEN, counts, pruned)  # Another has to go before there is room for the new one.
+        if len(node.pods) > 1:
+            return Standing(Role.BETWEEN, counts, pruned)  # First the others have to go.
         role = self._role_of_outdated(old)
-        step = CreatePod(node.name, old.uid) if surges else DeletePod(old, _REASONS[role])
+        step = CreatePod(node.name, old.uid) if self.wanted.surges else DeletePod(old, _REASONS[role])
         if role is Role.HOPELESS:
             return Standing(role, counts, (*pruned, step))
         return Standing(role, counts, pruned, step, stuck=old.stuck)
