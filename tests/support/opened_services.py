@@ -48,11 +48,12 @@ async def opened_services(
     health: HealthSettings | None = None,
     settings: ReplicaSettings | None = None,
     clock: ManualClock | None = None,
+    runtime: str = "simulated",
 ) -> AsyncIterator[Services]:
     clock, rand, coordination = clock or ManualClock(), SystemRand(7), LocalCoordination()
     doors = StoreDoors(coordination, clock, rand, settings=settings or ReplicaSettings())
     async with (
-        assemble_workload_store(_logs(), _logs(), doors, events=events) as workloads,
+        assemble_workload_store(_logs(), _logs(), doors, events=events, runtime=runtime) as workloads,
         assemble_revision_history(_logs(), doors) as revisions,
         assemble_node_registry(_logs(), doors, health=health) as nodes,
     ):

@@ -17,6 +17,7 @@ from statefleet.workloads.events import EventSettings, EventSweeper
 from statefleet.workloads.namespaces import first_objects
 from statefleet.workloads.servicer import WorkloadStore
 from statefleet.workloads.strategies import workload_strategies
+from statefleet.workloads.unacted import SIMULATED
 
 WORKLOADS_STORE = "workloads"
 EVENTS_STORE = "events"
@@ -25,11 +26,17 @@ _PAUSE_SECONDS = 0.5
 
 @asynccontextmanager
 async def assemble_workload_store(
-    logs: StoreLogs, event_logs: StoreLogs, doors: StoreDoors, *, events: EventSettings | None = None
+    logs: StoreLogs,
+    event_logs: StoreLogs,
+    doors: StoreDoors,
+    *,
+    events: EventSettings | None = None,
+    runtime: str = SIMULATED,
 ) -> AsyncIterator[WorkloadStore]:
     """Run a replica of the workload store, and of its events, as long as the context lasts.
 
-    Its leader makes the namespaces that every fleet has and sweeps old events. See `until_furnished`.
+    Its leader makes the namespaces that every fleet has and sweeps old events. See `until_furnished`. Users are told
+    which fields the `runtime` of the fleet's nodes does not act on.
     """
     settings = events or EventSettings()
     async with (
@@ -39,10 +46,11 @@ async def assemble_workload_store(
     ):
         writer = Writer(replica, doors.clock, doors.rand)
         event_writer = Writer(event_replica, doors.clock, doors.rand, fenced=False)
-        store = WorkloadStore(
+        homes = (
             Home(strategy, event_writer if name == EVENT.name else writer, replica)
             for name, strategy in workload_strategies(settings).items()
         )
+        store = WorkloadStore(homes, runtime)
         tasks.spawn(furnish(store, doors), "first objects")
         tasks.spawn(EventSweeper(event_writer, doors.clock, settings).run(), "event sweep")
         yield store

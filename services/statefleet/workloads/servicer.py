@@ -8,8 +8,15 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
-from statefleet.api.object.v1.object_pb2 import ObjectKey
-from statefleet.api.object.v1.verbs_pb2 import DeleteResponse, GetRequest, WriteOptions, WriteResponse
+from statefleet.api.object.v1.object_pb2 import Object, ObjectKey
+from statefleet.api.object.v1.verbs_pb2 import (
+    CreateRequest,
+    DeleteResponse,
+    GetRequest,
+    UpdateRequest,
+    WriteOptions,
+    WriteResponse,
+)
 from statefleet.api.workloads.v1.workload_store_pb2 import (
     BindRequest,
     EvictRequest,
@@ -20,8 +27,9 @@ from statefleet.api.workloads.v1.workload_store_pb2 import (
     UpdateScaleRequest,
 )
 from statefleet.api.workloads.v1.workload_store_pb2_grpc import WorkloadStoreServicer
-from statefleet.objects.kinds import EVENT, NAMESPACE, POD, STATEFUL_SET
+from statefleet.objects.kinds import EVENT, NAMESPACE, POD, STATEFUL_SET, held_kind
 from statefleet.store.draft import Draft
+from statefleet.store.entries import Key
 from statefleet.store.reading import get
 from statefleet.store.verbs import Home, ObjectServicer, answer, answer_delete
 from statefleet.store.writing import Writer
@@ -29,6 +37,7 @@ from statefleet.workloads.binding import decide_binding
 from statefleet.workloads.eviction import decide_eviction
 from statefleet.workloads.namespaces import NamespaceStrategy, decide_finalization
 from statefleet.workloads.scale import admit_scalable, decide_scale, scale_of
+from statefleet.workloads.unacted import SIMULATED, unacted
 
 _CONTENDED_ATTEMPTS = 20
 """How often a write to what many write to at once, such as a budget's count, is decided."""
@@ -38,9 +47,32 @@ _EVENTS_AT_ONCE = 500
 class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
     """Serves what users declare and workers create for a workload."""
 
-    def __init__(self, homes: Iterable[Home]) -> None:
+    def __init__(self, homes: Iterable[Home], runtime: str = SIMULATED) -> None:
         super().__init__(homes)
         self.replica = self.home(POD.name).replica
+        self._runtime = runtime
+
+    async def Create(self, request: CreateRequest, context: Any) -> WriteResponse:
+        """Add an object, and say what of it nothing acts on."""
+        response = await super().Create(request, context)
+        if not request.options.HasField("fence"):
+            response.warnings.extend(unacted(_message(response.object), runtime=self._runtime))
+        return response
+
+    async def Update(self, request: UpdateRequest, context: Any) -> WriteResponse:
+        """Replace an object, and say what of it nothing acts on. Workers, whose writes are fenced, are not told."""
+        if request.options.HasField("fence"):
+            return await super().Update(request, context)
+        before = self._stored(request.object)
+        response = await super().Update(request, context)
+        response.warnings.extend(unacted(_message(response.object), before, runtime=self._runtime))
+        return response
+
+    def _stored(self, wrapped: Object) -> Any:
+        """Return the object that one in a request is to replace, None where it is not known."""
+        home, message = self._held(wrapped)
+        entry = home.replica.state.get(Key(home.kind.name, message.metadata.namespace, message.metadata.name))
+        return None if entry is None else entry.message
 
     async def Bind(self, request: BindRequest, context: Any) -> WriteResponse:
         """Give a pending pod its node."""
@@ -103,3 +135,7 @@ async def _drop_events(writer: Writer, namespace: str) -> None:
 
     while (await writer.write(WriteOptions(), decide)).decided == _EVENTS_AT_ONCE:
         pass
+
+
+def _message(wrapped: Object) -> Any:
+    return held_kind(wrapped).unwrap(wrapped)
