@@ -8,7 +8,7 @@ from functools import partial
 from statefleet.api.core.v1.namespace_pb2 import Namespace
 from statefleet.api.core.v1.service_account_pb2 import ServiceAccount
 from statefleet.errors import AlreadyExists, NotFound
-from statefleet.objects.kinds import KINDS, NAMESPACE, REVISIONS, SERVICE_ACCOUNT, WORKLOADS
+from statefleet.objects.kinds import EVENT, KINDS, NAMESPACE, REVISIONS, SERVICE_ACCOUNT, WORKLOADS
 from statefleet.objects.meta import is_deleting
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself
@@ -17,7 +17,8 @@ from statefleet.reconcile.keys import Key
 
 EMPTYING_SECONDS = 0.5
 """How long to wait before another sweep of a namespace that is not empty yet."""
-_CONTENT = tuple(kind for kind in KINDS.values() if kind.namespaced)
+_CONTENT = tuple(kind for kind in KINDS.values() if kind.namespaced and kind is not EVENT)
+"""What keeps a namespace. Events do not: they go with it, in the service, whose versions of them no cache follows."""
 
 
 class Namespaces(Controller):
