@@ -107,7 +107,8 @@ class WorkingFleet:
         await settle(500)
 
     async def events(self, about: str, reason: str = "") -> Sequence[Event]:
-        """The events about an object's name, of one reason or of all."""
+        """The events about an object's name, of one reason or of all, once those are written that were recorded."""
+        await self.calm()
         found = (await self.fleet.list(EVENT)).items
         return [e for e in found if e.involved_object.name == about and reason in ("", e.reason)]
 
@@ -127,6 +128,11 @@ class WorkingFleet:
         ]
         agent = Agent(fleet or self.fleet, described, runtime, self.clock)
         return self.tasks.spawn(agent.run(), "agent")
+
+    async def enter_node(self, name: str) -> Node:
+        """Enter a node whose pods nobody runs: what becomes of them is for the test to say."""
+        node = describe(name, 0, NodeSize(), runtime="none", version="v1")
+        return (await self.fleet.register([node])).nodes[0]
 
     async def with_nodes(self, *nodes: str, **options: Any) -> asyncio.Task[None]:
         """Run an agent and wait until its nodes are ready."""

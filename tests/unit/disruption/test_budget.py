@@ -13,10 +13,8 @@ NOW = 1000.0
 def a_budget(**spec: int | str) -> PodDisruptionBudget:
     budget = PodDisruptionBudget()
     for field, value in spec.items():
-        share = isinstance(value, str)
-        getattr(budget.spec, field).CopyFrom(
-            IntOrString(type=1, str_val=value) if share else IntOrString(int_val=int(value))
-        )
+        asked = IntOrString(type=1, str_val=value) if isinstance(value, str) else IntOrString(int_val=value)
+        getattr(budget.spec, field).CopyFrom(asked)
         getattr(budget.spec, field).SetInParent()
     return budget
 

@@ -10,7 +10,7 @@ from statefleet.node_lifecycle.consequences import (
     not_ready,
     wanted_taints,
 )
-from statefleet.objects.pods import condition
+from statefleet.objects.pods import is_ready
 from support.objects import a_node, a_pod, running
 from support.scheduling import make_taint, tolerate
 
@@ -127,8 +127,7 @@ def test_which_nodes_need_attention(node, failed, attention):
 def test_a_pod_of_a_lost_node_is_not_ready_and_keeps_the_rest_of_its_status():
     pod = running(a_pod())
     pod.status.conditions.add(type="PodScheduled", status="True")
-    changed = not_ready(pod, NOW)
-    assert condition(changed, "Ready").status == "False"
-    assert condition(changed, "Ready").last_transition_time.seconds == int(NOW)
-    assert condition(changed, "PodScheduled").status == "True"
-    assert condition(pod, "Ready").status == "True"
+    changed = {each.type: each for each in not_ready(pod, NOW).status.conditions}
+    assert (changed["Ready"].status, changed["PodScheduled"].status) == ("False", "True")
+    assert changed["Ready"].last_transition_time.seconds == int(NOW)
+    assert is_ready(pod)

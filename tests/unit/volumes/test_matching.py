@@ -127,8 +127,9 @@ def a_class(name: str, created: int = 0, *, default: bool = True) -> StorageClas
 def test_the_default_class_is_the_newest_of_those_marked():
     assert default_class([]) is None
     assert default_class([a_class("a", default=False)]) is None
-    assert default_class([a_class("a", 1), a_class("b", 2), a_class("c", 3, default=False)]).metadata.name == "b"
-    assert default_class([a_class("b", 1), a_class("a", 1)]).metadata.name == "a"
+    newest, first = a_class("b", 2), a_class("a", 1)
+    assert default_class([first, newest, a_class("c", 3, default=False)]) == newest
+    assert default_class([a_class("b", 1), first]) == first
 
 
 def test_a_new_volume_is_as_the_claim_asks_and_on_its_node():
