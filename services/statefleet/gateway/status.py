@@ -49,10 +49,9 @@ def failure(error: FleetError) -> dict[str, Any]:
 
 def _continuation(subject: Subject) -> tuple[dict[str, str], Subject | None]:
     """Return the metadata with the token that an expired list goes on with, and what is left of the subject."""
-    tokens = {"continue": cause.message for cause in subject.causes if cause.reason == "ContinueToken"}
-    causes = tuple(cause for cause in subject.causes if cause.reason != "ContinueToken")
-    left = replace(subject, causes=causes)
-    return tokens, None if left == Subject() else left
+    token = next((cause.message for cause in subject.causes if cause.reason == "ContinueToken"), "")
+    left = replace(subject, causes=tuple(cause for cause in subject.causes if cause.reason != "ContinueToken"))
+    return {"continue": token} if token else {}, None if left == Subject() else left
 
 
 def success(subject: Subject | None = None, code: int | None = None) -> dict[str, Any]:
