@@ -69,10 +69,9 @@ def test_what_an_update_replaces_anyway_is_not() -> None:
 def test_the_next_pod_knows_which_it_replaces() -> None:
     assert judged(NodeView("n1", Fit.WANTED, last="uid-old")).moves == (CreatePod("n1", "uid-old"),)
     leaving, outdated = pod("n1", "B/"), pod("n1", "A+")
-    surging = {"max_unavailable": Bound(0), "max_surge": Bound(1)}
-    standing = judged(NodeView("n1", Fit.WANTED, {leaving.name: leaving}), **surging)
+    standing = judged(NodeView("n1", Fit.WANTED, {leaving.name: leaving}), **SURGE)
     assert standing.moves == (CreatePod("n1", leaving.uid),)
-    standing = judged(NodeView("n1", Fit.WANTED, {outdated.name: outdated}), **surging)
+    standing = judged(NodeView("n1", Fit.WANTED, {outdated.name: outdated}), **SURGE)
     assert standing.step == CreatePod("n1", outdated.uid)
 
 

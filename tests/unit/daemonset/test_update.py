@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from statefleet.daemonset.actions import DeletePod
 from statefleet.daemonset.plan import plan
 from statefleet.daemonset.views import Bound
 from support.daemon_sketch import observed, sketch_plan
@@ -66,7 +67,7 @@ def test_a_budget_is_never_less_than_one() -> None:
 
 def test_only_what_still_looks_so_is_deleted_for_not_serving() -> None:
     actions = plan(observed("A! A~ A+", max_unavailable=Bound(3))).actions
-    assert [(action.reason, action.only_unchanged) for action in actions if hasattr(action, "reason")] == [
+    assert [(action.reason, action.only_unchanged) for action in actions if isinstance(action, DeletePod)] == [
         ("broken", True),
         ("unready", True),
         ("outdated", False),
