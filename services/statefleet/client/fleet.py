@@ -26,10 +26,13 @@ from statefleet.api.object.v1.verbs_pb2 import (
     Fence,
 )
 from statefleet.api.revisions.v1.revision_history_pb2 import (
+    DiffRequest,
+    DiffResponse,
     ListRevisionsRequest,
     Owner,
     RecordRequest,
     RecordResponse,
+    RevisionSummary,
     RollBackRequest,
     RollBackResponse,
 )
@@ -170,6 +173,30 @@ class Fleet(Verbs):
         request = ListRevisionsRequest(owner=Owner(kind=kind.name, namespace=namespace, name=name, uid=uid))
         response = await self._call(REVISIONS, "ListRevisions", request, timeout)
         return cast("Sequence[ControllerRevision]", response.revisions)
+
+    async def history(
+        self, kind: Kind[Any], name: str, namespace: str, *, uid: str = "", timeout: float | None = None
+    ) -> Sequence[RevisionSummary]:
+        """Return who made a set's revisions, when and why, oldest first."""
+        request = ListRevisionsRequest(owner=Owner(kind=kind.name, namespace=namespace, name=name, uid=uid))
+        response = await self._call(REVISIONS, "ListRevisions", request, timeout)
+        return cast("Sequence[RevisionSummary]", response.summaries)
+
+    async def diff_revisions(
+        self,
+        kind: Kind[Any],
+        name: str,
+        namespace: str,
+        *,
+        uid: str = "",
+        from_revision: int = 0,
+        to_revision: int = 0,
+        timeout: float | None = None,
+    ) -> DiffResponse:
+        """Return what differs between two revisions, by default the newest and the one before it."""
+        owner = Owner(kind=kind.name, namespace=namespace, name=name, uid=uid)
+        request = DiffRequest(owner=owner, from_revision=from_revision, to_revision=to_revision)
+        return cast("DiffResponse", await self._call(REVISIONS, "Diff", request, timeout))
 
     async def roll_back(
         self,

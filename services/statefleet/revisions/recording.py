@@ -20,6 +20,7 @@ from statefleet.objects.meta import (
     is_deleting,
 )
 from statefleet.objects.selectors import LabelSelector
+from statefleet.revisions.authorship import sign
 from statefleet.revisions.data import means, revision_data, revision_hash
 from statefleet.store.creation import decide_creation
 from statefleet.store.draft import Draft
@@ -62,7 +63,9 @@ def decide_record(draft: Draft, strategy: Strategy[ControllerRevision], owner: R
         return _add(draft, strategy, normal, data, newest + 1)
     is_newest = chosen.message.revision == newest and _is_single(known, newest)
     revision = _adopted(chosen, normal)
-    revision.revision = newest if is_newest else newest + 1
+    if not is_newest:
+        revision.revision = newest + 1
+        sign(revision, owner, draft)
     cause = _cause(owner)
     if cause and cause not in [_cause(entry.message) for entry in known]:
         revision.metadata.annotations[CHANGE_CAUSE_ANNOTATION] = cause
@@ -138,6 +141,8 @@ def _add(
     revision.data.raw = data
     revision.revision = number
     decide_creation(draft, strategy, revision)
+    sign(revision, owner, draft)
+    draft.create(CONTROLLER_REVISION, revision)
     return Recorded(revision, collisions)
 
 

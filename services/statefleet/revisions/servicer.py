@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.object.v1.verbs_pb2 import WriteOptions
 from statefleet.api.revisions.v1.revision_history_pb2 import (
+    DiffRequest,
+    DiffResponse,
     ListRevisionsRequest,
     ListRevisionsResponse,
     Owner,
@@ -21,6 +23,8 @@ from statefleet.api.revisions.v1.revision_history_pb2 import (
 from statefleet.api.revisions.v1.revision_history_pb2_grpc import RevisionHistoryServicer
 from statefleet.errors import BadRequest, NotFound
 from statefleet.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, STATEFUL_SET
+from statefleet.revisions.authorship import summary_of
+from statefleet.revisions.difference import differences
 from statefleet.revisions.recording import RevisionedSet, decide_record, owned_by
 from statefleet.store.verbs import Home, ObjectServicer
 
@@ -50,20 +54,26 @@ class RevisionHistory(ObjectServicer, RevisionHistoryServicer):
 
     async def ListRevisions(self, request: ListRevisionsRequest, context: Any) -> ListRevisionsResponse:
         """List a set's revisions, oldest first."""
-        return ListRevisionsResponse(revisions=await self._by_number(request.owner))
+        revisions = await self._by_number(request.owner)
+        return ListRevisionsResponse(revisions=revisions, summaries=map(summary_of, revisions))
+
+    async def Diff(self, request: DiffRequest, context: Any) -> DiffResponse:
+        """Tell what differs between two revisions of a set."""
+        revisions = await self._by_number(request.owner)
+        last = len(revisions) - 1
+        after = _find(revisions, request.to_revision, last, "the set has no revisions")
+        one_before = revisions.index(after) - 1
+        before = _find(revisions, request.from_revision, one_before, "no revision before it to compare with")
+        return DiffResponse(
+            to=summary_of(after),
+            changes=differences(before.data.raw, after.data.raw),
+            **{"from": summary_of(before)},
+        )
 
     async def RollBack(self, request: RollBackRequest, context: Any) -> RollBackResponse:
         """Answer the template of an earlier revision, ready to be written into the set."""
         revisions = await self._by_number(request.owner)
-        wanted = request.to_revision
-        if wanted:
-            found = next((revision for revision in revisions if revision.revision == wanted), None)
-            if found is None:
-                raise NotFound(f"unable to find specified revision {wanted} in history")
-        elif len(revisions) > 1:
-            found = revisions[-2]
-        else:
-            raise NotFound("no last revision to roll back to")
+        found = _find(revisions, request.to_revision, len(revisions) - 2, "no last revision to roll back to")
         return RollBackResponse(revision=found, patch=found.data.raw)
 
     async def _by_number(self, owner: Owner) -> list[ControllerRevision]:
@@ -72,6 +82,18 @@ class RevisionHistory(ObjectServicer, RevisionHistoryServicer):
         await self.replica.read_barrier()
         found = [entry.message for entry in owned_by(self.replica.state, owner)]
         return sorted(found, key=lambda revision: (revision.revision, revision.metadata.name))
+
+
+def _find(revisions: Sequence[ControllerRevision], number: int, otherwise: int, complaint: str) -> ControllerRevision:
+    """Return the revision of a number, or for 0 the one at the index `otherwise`. NotFound where there is none."""
+    if number:
+        found = next((revision for revision in revisions if revision.revision == number), None)
+        if found is None:
+            raise NotFound(f"unable to find specified revision {number} in history")
+        return found
+    if otherwise < 0:
+        raise NotFound(complaint)
+    return revisions[otherwise]
 
 
 def _owner(request: RecordRequest) -> RevisionedSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
@@ -64,12 +64,14 @@ class Observer:
         """Yield how far a rollout is, now and whenever that has changed. NotFound once the set is gone."""
         kind = kind_named(target)
         changed, picture = asyncio.Event(), Picture(kind, target.name)
-        last, told, revisions, due = None, None, Revisions(), NEVER
+        last, told, revisions = None, None, Revisions()
+        bell, alarm = None, NEVER
         async with Tasks("rollout") as tasks:
             pump = tasks.spawn(self._pump(kind, namespace_of(target), picture, changed), "changes", awaited=True)
             pump.add_done_callback(lambda _: changed.set())
             while True:
-                await self._until(changed, due)
+                await changed.wait()
+                changed.clear()
                 if pump.done():
                     pump.result()
                 owner = picture.owner()
@@ -79,6 +81,8 @@ class Observer:
                     told = picture.revisions_told()
                     revisions = Revisions(await self._revisions(owner))
                 progress, due = reckon(owner, picture.pods(), revisions, self._clock.now())
+                if due != NEVER and (bell is None or bell.done() or due < alarm):
+                    bell, alarm = tasks.spawn(self._ring(due, changed), "bell"), due
                 if progress != last:
                     last = progress
                     yield progress
@@ -89,12 +93,10 @@ class Observer:
                 if picture.take(change):
                     changed.set()
 
-    async def _until(self, changed: asyncio.Event, due: float) -> None:
-        """Return when something has changed, or at a time, in seconds since the Unix epoch."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if due == NEVER else max(0.0, due - self._clock.now())):
-                await changed.wait()
-        changed.clear()
+    async def _ring(self, due: float, changed: asyncio.Event) -> None:
+        """Look again at a time, in seconds since the Unix epoch: a pod is available then if it stays as it is."""
+        await self._clock.sleep(max(0.0, due - self._clock.now()))
+        changed.set()
 
     async def _revisions(self, owner: RevisionedSet) -> Iterable[ControllerRevision]:
         meta = owner.metadata

@@ -22,13 +22,15 @@ class Draft:
     that nothing contrary was decided since.
     """
 
-    __slots__ = ("_changes", "_checks", "_marks", "now", "rand", "state", "warnings")
+    __slots__ = ("_changes", "_checks", "_marks", "manager", "now", "rand", "state", "warnings")
 
-    def __init__(self, state: State, now: float, rand: Rand) -> None:
+    def __init__(self, state: State, now: float, rand: Rand, manager: str = "") -> None:
         self.state = state
         self.now = now
         """Seconds since the Unix epoch."""
         self.rand = rand
+        self.manager = manager
+        """The field manager that writes, empty where it does not say."""
         self.warnings: list[str] = []
         self._changes: dict[Key, Change] = {}
         self._checks: dict[str, int] = {}

@@ -75,7 +75,7 @@ class Writer:
         for attempt in range(attempts):
             outcome = replica.state.remembered(attempt_id(request_id, attempt)) if request_id else None
             if outcome is None:
-                draft = Draft(replica.state, self._clock.now(), self._rand)
+                draft = Draft(replica.state, self._clock.now(), self._rand, options.field_manager)
                 decided = decide(draft)
                 if not draft or options.dry_run:
                     return Written(decided, None, tuple(draft.warnings))
