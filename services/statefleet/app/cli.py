@@ -63,7 +63,6 @@ def up(data_dir: Path, kubeconfig: Path | None, log_level: str, log_format: str,
     from statefleet.app.running import run  # noqa: PLC0415
     from statefleet.app.up import run_up  # noqa: PLC0415
 
-    values.pop("runtime")
     directory = data_dir.expanduser()
     settings = EmbeddedSettings(
         data_dir=directory,

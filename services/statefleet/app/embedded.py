@@ -35,6 +35,7 @@ from statefleet.runtime.rand import SystemRand
 from statefleet.runtime.tasks import Tasks
 from statefleet.store.doors import StoreDoors
 from statefleet.workloads.assembly import until_furnished
+from statefleet.workloads.unacted import SIMULATED
 
 NODES_READY_SECONDS = 60.0
 """How long the nodes may take to register before the start counts as failed."""
@@ -52,6 +53,8 @@ class EmbeddedSettings:
     listen: Address = field(default_factory=lambda: Address("127.0.0.1", 6443))
     grpc_listen: Address | None = None
     metrics_listen: Address | None = None
+    runtime: str = SIMULATED
+    """What runs the pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
         identities = Identities(settings.data_dir / "certificates", clock)
         doors = StoreDoors(LocalCoordination(), clock, rand, metrics=store_metrics(metrics, SERVICES))
         servicers = {
-            name: await stack.enter_async_context(open_service(name, settings.data_dir, doors)) for name in SERVICES
+            name: await stack.enter_async_context(
+                open_service(name, settings.data_dir, doors, runtime=settings.runtime)
+            )
+            for name in SERVICES
         }
         servers = await _serve_in_process(stack, servicers, interceptor)
         await until_furnished(servicers[WORKLOAD_STORE])

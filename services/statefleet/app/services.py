@@ -17,6 +17,7 @@ from statefleet.store.doors import StoreDoors, StoreLogs
 from statefleet.store.sqlite_file import SqliteFile
 from statefleet.store.sqlite_log import SqliteLog
 from statefleet.workloads.assembly import assemble_workload_store
+from statefleet.workloads.unacted import SIMULATED
 
 _REGISTER: Mapping[str, Callable[[Any, Any], None]] = {
     WORKLOAD_STORE: add_WorkloadStoreServicer_to_server,
@@ -31,13 +32,18 @@ def register(name: str, servicer: Any, server: Any) -> None:
 
 
 @asynccontextmanager
-async def open_service(name: str, directory: Path, doors: StoreDoors) -> AsyncIterator[Any]:
-    """Run a service on the files of a directory as long as the context lasts; yields its servicer."""
+async def open_service(
+    name: str, directory: Path, doors: StoreDoors, *, runtime: str = SIMULATED
+) -> AsyncIterator[Any]:
+    """Run a service on the files of a directory as long as the context lasts; yields its servicer.
+
+    `runtime` is what runs the fleet's pods: it says which fields users are told that nothing acts on.
+    """
     async with AsyncExitStack() as stack:
         logs = await _open_logs(stack, directory / f"{name}.db")
         if name == WORKLOAD_STORE:
             events = await _open_logs(stack, directory / "events.db", relaxed=True)
-            yield await stack.enter_async_context(assemble_workload_store(logs, events, doors))
+            yield await stack.enter_async_context(assemble_workload_store(logs, events, doors, runtime=runtime))
         elif name == REVISION_HISTORY:
             yield await stack.enter_async_context(assemble_revision_history(logs, doors))
         else:
