@@ -54,6 +54,8 @@ async def test_an_image_that_cannot_be_had_fails(working):
     await working.create(on("node", image="nginx:bad"))
     pod = await working.until_shown(POD, "web", lambda pod: waiting_for(pod) == "ErrImagePull")
     assert (pod.status.phase, pod.status.pod_ip) == ("Pending", "10.64.0.1")
+    (event,) = await working.events("web", "Failed")
+    assert (event.type, event.source.component) == ("Warning", "kubelet")
 
 
 async def test_a_container_that_crashes_is_restarted_then_backed_off(working):
@@ -63,6 +65,8 @@ async def test_a_container_that_crashes_is_restarted_then_backed_off(working):
     (status,) = pod.status.container_statuses
     assert (status.restart_count, status.last_state.terminated.exit_code) == (2, 3)
     assert pod.status.phase == "Running"
+    (event,) = await working.events("web", "BackOff")
+    assert event.message.startswith("Back-off restarting failed container main in pod web_default(")
 
 
 async def test_a_host_port_taken_on_the_node_is_refused_until_it_is_free(working):

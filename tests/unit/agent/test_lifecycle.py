@@ -2,11 +2,9 @@
 
 import pytest
 
-from statefleet.agent.lifecycle import (
-    BACK_OFF_LIMIT,
+from statefleet.agent.containers import (
     ContainerLife,
     Event,
-    PodMachine,
     Pull,
     Release,
     Running,
@@ -17,6 +15,7 @@ from statefleet.agent.lifecycle import (
     Waiting,
     Wake,
 )
+from statefleet.agent.lifecycle import BACK_OFF_LIMIT, PodMachine
 from statefleet.api.core.v1.pod_pb2 import Pod
 
 

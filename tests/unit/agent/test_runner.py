@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from statefleet.agent.behaviour import PREFIX, Behaviour
-from statefleet.agent.lifecycle import Event, Signal
+from statefleet.agent.containers import Event, Signal
 from statefleet.agent.runner import PodRunner
 from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.api.core.v1.pod_pb2 import Pod, PodStatus
@@ -23,10 +23,14 @@ class Recorder:
 
     def __init__(self) -> None:
         self.statuses: list[PodStatus] = []
+        self.warnings: list[str] = []
         self.removed = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
         self.changed = asyncio.Condition()
+
+    def warn(self, pod: Pod, reason: str, message: str) -> None:
+        self.warnings.append(f"{reason}: {message}")
 
     async def update_status(self, pod: Pod) -> int:
         await self.gate.wait()
@@ -106,6 +110,8 @@ async def test_an_image_that_cannot_be_pulled_is_reported(tasks):
     await recorder.until(lambda status: status.container_statuses[0].state.waiting.reason == "ErrImagePull")
     assert recorder.statuses[-1].phase == "Pending"
     assert '"web:bad"' in recorder.statuses[-1].container_statuses[0].state.waiting.message
+    (warning,) = recorder.warnings
+    assert warning.startswith('Failed: Failed to pull image "web:bad": ')
 
 
 async def test_a_bad_annotation_is_reported_on_the_container(tasks):

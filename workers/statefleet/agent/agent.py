@@ -22,6 +22,7 @@ from statefleet.errors import FleetError, NotFound
 from statefleet.objects.kinds import NODE, POD
 from statefleet.objects.meta import is_deleting, version_of
 from statefleet.objects.pods import is_terminal
+from statefleet.reconcile.events import EventSink
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.tasks import Tasks
 
@@ -51,12 +52,15 @@ class Agent:
         self._interval = 10.0
         self._heard = False
         self._pods = Tasks("agent pods")
+        self._events = EventSink(fleet, clock)
+        self._recorder = self._events.recorder("kubelet")
 
     async def run(self) -> None:
         """Register, then run until cancelled."""
         async with self._pods, Tasks("agent") as tasks:
             await self._register([place.node for place in self._places.values()])
             tasks.spawn(self._beat(), "heartbeat")
+            tasks.spawn(self._events.run(), "events")
             await self._follow()
 
     @property
@@ -73,6 +77,10 @@ class Agent:
     def pods(self) -> int:
         """How many pods it looks after."""
         return len(self._nodes_of)
+
+    def warn(self, pod: Pod, reason: str, message: str) -> None:
+        """Record an event of what went wrong with a pod."""
+        self._recorder.warning(pod, reason, message)
 
     async def update_status(self, pod: Pod) -> int:
         """Store a pod's status and return the version at which it is stored."""

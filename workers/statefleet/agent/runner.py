@@ -9,11 +9,10 @@ from typing import Protocol
 
 import structlog
 
-from statefleet.agent.lifecycle import (
+from statefleet.agent.containers import (
     Command,
     ContainerLife,
     Event,
-    PodMachine,
     Pull,
     Release,
     Running,
@@ -24,8 +23,10 @@ from statefleet.agent.lifecycle import (
     Waiting,
     Wake,
 )
+from statefleet.agent.lifecycle import PodMachine
 from statefleet.agent.runtime import Runtime
 from statefleet.agent.status import pod_status, shows
+from statefleet.agent.troubles import Trouble, troubles
 from statefleet.api.core.v1.pod_pb2 import ContainerState, Pod, PodStatus
 from statefleet.errors import BadRequest, Conflict, Fenced, FleetError, Forbidden, Invalid, NotFound
 from statefleet.objects.meta import version_of
@@ -45,6 +46,9 @@ class Reports(Protocol):
     @property
     def heard(self) -> bool:
         """Whether the node is known to be alive: if not, others rightly say that its pods are not ready."""
+
+    def warn(self, pod: Pod, reason: str, message: str) -> None:
+        """Record that something went wrong with the pod. Returns at once."""
 
     async def update_status(self, pod: Pod) -> int:
         """Store the pod's status and return the version at which it is stored."""
@@ -80,6 +84,7 @@ class PodRunner:
         self._sent: PodStatus | None = None
         self._sent_version = 0
         self._grace = float("inf")
+        self._told: dict[str, Trouble] = {}
 
     @property
     def pod(self) -> Pod:
@@ -89,6 +94,7 @@ class PodRunner:
     def begin(self) -> None:
         """Start the pod, or take it up where an earlier agent left it."""
         if self.machine.rejected:
+            self._tell()
             self._report()
             return
         if self.pod.status.container_statuses and self.pod.status.phase != "Pending":
@@ -142,7 +148,15 @@ class PodRunner:
                 self._execute(self.machine.handle(self._inbox.popleft(), self._clock.now()))
         finally:
             self._draining = False
+        self._tell()
         self._report()
+
+    def _tell(self) -> None:
+        now = troubles(self.machine)
+        for name, trouble in now.items():
+            if self._told.get(name) != trouble:
+                self._reports.warn(self.pod, trouble.reason, trouble.message)
+        self._told = now
 
     def _execute(self, commands: list[Command]) -> None:
         containers = self.machine.containers

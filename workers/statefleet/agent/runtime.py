@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from statefleet.agent.lifecycle import ContainerLife, Event
+from statefleet.agent.containers import ContainerLife, Event
 from statefleet.api.core.v1.pod_pb2 import Pod
 
 Hear: TypeAlias = Callable[[Event], None]

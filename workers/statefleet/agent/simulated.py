@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from statefleet.agent.behaviour import Behaviour, BehaviourError
-from statefleet.agent.lifecycle import ContainerLife, Event, Signal
+from statefleet.agent.containers import ContainerLife, Event, Signal
 from statefleet.agent.runtime import Hear
 from statefleet.api.core.v1.pod_pb2 import Pod
 

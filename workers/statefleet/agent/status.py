@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from statefleet.agent.lifecycle import ContainerLife, PodMachine, Running, State, Terminated, Waiting
+from statefleet.agent.containers import ContainerLife, Running, State, Terminated, Waiting
+from statefleet.agent.lifecycle import PodMachine
 from statefleet.api.core.v1.pod_pb2 import (
     ContainerState,
     ContainerStateRunning,
