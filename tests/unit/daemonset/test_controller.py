@@ -99,6 +99,12 @@ class Bench:
             await self.clock.advance(0.01)
         raise AssertionError(f"it did not come about: {self.set.status}, {self.images()}")
 
+    async def until_one_has(self, image: str) -> None:
+        await self.until(lambda: self.images().count(image) == 1)
+
+    async def until_replaced(self, gone: Any) -> None:
+        await self.until(lambda: gone.metadata.uid not in [pod.metadata.uid for pod in self.pods().values()])
+
     async def until_done(self, image: str, nodes: int = 3) -> None:
         def done() -> bool:
             status = self.set.status
@@ -171,7 +177,7 @@ async def test_a_bad_image_stops_after_one_node_three_times_over_and_heals(bench
         bench.stand_in.fewest_ready = 4
         for number in (1, 2, 3):
             bench.set_image(f"agent:bad{number}")
-            await bench.until(lambda number=number: bench.images().count(f"agent:bad{number}") == 1)
+            await bench.until_one_has(f"agent:bad{number}")
             await bench.clock.advance(30)
             assert sorted(bench.images()) == ["agent:1"] * 3 + [f"agent:bad{number}"]
         bench.set_image("agent:1")
@@ -213,7 +219,7 @@ async def test_failed_pods_go_at_ever_longer_intervals(bench: Bench) -> None:
                 await bench.clock.advance(2.0 ** (number - 2) / 2)
                 assert bench.pods()["n1"].metadata.uid == failed.metadata.uid
                 await bench.clock.advance(2.0 ** (number - 2))
-            await bench.until(lambda failed=failed: bench.pods()["n1"].metadata.uid != failed.metadata.uid)
+            await bench.until_replaced(failed)
 
 
 async def test_one_create_that_fails_holds_up_no_other_and_is_told(bench: Bench) -> None:
