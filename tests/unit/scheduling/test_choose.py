@@ -2,7 +2,7 @@
 
 import pytest
 
-from statefleet.scheduling.choose import Chooser, Chosen
+from statefleet.scheduling.choose import Chooser, Chosen, Unschedulable
 from statefleet.scheduling.placed_pod import PlacedPod
 from support.scheduling import (
     apart,
@@ -47,9 +47,8 @@ def test_a_node_that_cannot_have_the_pod_is_left_out_with_the_reasons(node, pod,
 
 def test_reasons_are_counted_over_all_nodes():
     fleet = make_fleet(make_node("a", cpu="1"), make_node("b", cpu="1"), make_node("c", cordoned=True))
-    chooser = Chooser(fleet)
-    found = chooser.choose(PlacedPod.of(make_pod(cpu="2")))
-    assert found.message == "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu."
+    why = "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu."
+    assert Chooser(fleet).choose(PlacedPod.of(make_pod(cpu="2"))) == Unschedulable(why)
 
 
 def test_without_nodes_there_is_nothing_to_say_of_them():
@@ -224,7 +223,7 @@ class TestMemory:
     def test_a_node_that_comes_back_under_its_name_is_judged_anew(self):
         fleet = make_fleet(make_node("a", cpu="1"))
         chooser, pod = Chooser(fleet), PlacedPod.of(make_pod(cpu="2"))
-        assert "Insufficient cpu" in chooser.choose(pod).message
+        assert chooser.choose(pod) == Unschedulable("0/1 nodes are available: 1 Insufficient cpu.")
         fleet.remove_node("a")
         fleet.set_node(make_node("a", cpu="4"))
         assert chooser.choose(pod) == Chosen("a")
@@ -234,11 +233,11 @@ class TestMemory:
         chooser, pod = Chooser(fleet), PlacedPod.of(make_pod(cpu="3"))
         assert chooser.choose(pod) == Chosen("a")
         fleet.place(PlacedPod.of(make_pod("other", cpu="2")), "a")
-        assert "Insufficient cpu" in chooser.choose(pod).message
+        assert chooser.choose(pod) == Unschedulable("0/1 nodes are available: 1 Insufficient cpu.")
         fleet.remove_pod("uid-default-other")
         assert chooser.choose(pod) == Chosen("a")
         fleet.set_node(make_node("a", cordoned=True))
-        assert "unschedulable" in chooser.choose(pod).message
+        assert chooser.choose(pod) == Unschedulable("0/1 nodes are available: 1 node(s) were unschedulable.")
 
     def test_a_heartbeat_of_a_node_is_no_change(self):
         fleet = make_fleet(make_node("a"))

@@ -1,6 +1,7 @@
 """What a pod's claims mean for its node."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, Persi
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.objects.meta import SELECTED_NODE_ANNOTATION
-from statefleet.scheduling.claims import NO_PROVISIONER, claims_view
+from statefleet.scheduling.claims import NO_PROVISIONER, VolumePlan, claims_view
 from support.scheduling import make_pod
 
 ELSEWHERE = "node(s) had volume node affinity conflict"
@@ -78,7 +79,11 @@ def a_class(name: str = "local", *, mode: str = "WaitForFirstConsumer", provisio
 def storage(*objects) -> MemoryStorage:
     held = MemoryStorage(classes={"local": a_class(), "by-hand": a_class("by-hand", provisioner=NO_PROVISIONER)})
     for each in objects:
-        places = {PersistentVolumeClaim: held.claims, PersistentVolume: held.all_volumes, StorageClass: held.classes}
+        places: dict[type, dict[str, Any]] = {
+            PersistentVolumeClaim: held.claims,
+            PersistentVolume: held.all_volumes,
+            StorageClass: held.classes,
+        }
         places[type(each)][each.metadata.name] = each
     return held
 
@@ -87,6 +92,12 @@ def refusals(pod: Pod, held: MemoryStorage) -> dict[str, str]:
     view = claims_view(pod, held)
     assert not view.problem
     return {name: view.refusal(name, {"host": name}) for name in held.nodes}
+
+
+def plan_on(node: str, pod: Pod, held: MemoryStorage) -> VolumePlan:
+    plan = claims_view(pod, held).plan(node, {"host": node})
+    assert plan is not None
+    return plan
 
 
 def test_a_pod_without_claims_goes_anywhere():
@@ -132,15 +143,15 @@ def test_a_volume_kept_for_a_claim_is_waited_for():
 def test_where_volumes_can_be_made_every_node_will_do():
     held = storage(a_claim("data"))
     assert refusals(using("data"), held) == {"a": "", "b": ""}
-    plan = claims_view(using("data"), held).plan("b", {})
+    plan = plan_on("b", using("data"), held)
     assert [claim.metadata.name for claim in plan.made] == ["data"]
 
 
 def test_a_volume_that_is_there_comes_before_one_to_be_made_and_the_smallest_first():
     held = storage(a_claim("data"), a_volume("big", "a", size="9Gi"), a_volume("fit", "a", size="2Gi"))
-    plan = claims_view(using("data"), held).plan("a", {"host": "a"})
+    plan = plan_on("a", using("data"), held)
     assert [(claim.metadata.name, volume.metadata.name) for claim, volume in plan.bound] == [("data", "fit")]
-    assert claims_view(using("data"), held).plan("b", {"host": "b"}).made
+    assert plan_on("b", using("data"), held).made
 
 
 def test_where_volumes_are_made_by_hand_only_nodes_that_have_one_will_do():
