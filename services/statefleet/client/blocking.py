@@ -24,6 +24,7 @@ class Client(Protocol):
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=Client)
+C_co = TypeVar("C_co", bound=Client, covariant=True)
 
 
 def _call(
@@ -75,13 +76,15 @@ class LoopThread:
         self._loop.close()
 
 
-class Blocking(Generic[C]):
+class Blocking(Generic[C_co]):
     """A client behind blocking calls, which threads may share. It has a thread of its own where it is given none.
 
     `open_client` is called on the thread's loop, for channels belong to the loop that they are made on.
     """
 
-    def __init__(self, open_client: Callable[[], Coroutine[Any, Any, C]], thread: LoopThread | None = None) -> None:
+    def __init__(
+        self, open_client: Callable[[], Coroutine[Any, Any, C_co]], thread: LoopThread | None = None
+    ) -> None:
         self._thread = LoopThread() if thread is None else thread
         try:
             self._client = self._thread.wait(open_client())
@@ -95,11 +98,11 @@ class Blocking(Generic[C]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, use: Callable[[C], Coroutine[Any, Any, R]]) -> R:
+    def run(self, use: Callable[[C_co], Coroutine[Any, Any, R]]) -> R:
         """Run a coroutine that uses the client, and return its result."""
         return self._thread.wait(use(self._client))
 
-    def stream(self, use: Callable[[C], AsyncGenerator[R, None]]) -> Iterator[R]:
+    def stream(self, use: Callable[[C_co], AsyncGenerator[R, None]]) -> Iterator[R]:
         """Yield what a stream of the client yields; leaving the iterator ends it."""
         source = use(self._client)
         try:

@@ -249,3 +249,80 @@ async def test_what_is_no_stored_set_is_refused(services: Services) -> None:
         await services.fleet.record_revision(a_config_map())
     with pytest.raises(BadRequest, match="it is not a stored one"):
         await services.fleet.record_revision(a_stateful_set())
+
+
+async def test_history_tells_who_and_when(services: Services) -> None:
+    first = (await services.fleet.create(a_stateful_set(), field_manager="kubectl-create")).object
+    await record(services, first)
+    created = int(services.clock.now())
+    await services.clock.advance(60)
+    changed = with_image(first, "nginx:2")
+    changed.metadata.annotations[CHANGE_CAUSE] = "because"
+    second = (await services.fleet.update(changed, field_manager="kubectl-set")).object
+    await services.clock.advance(5)
+    await record(services, second)
+    one, two = await services.fleet.history(STATEFUL_SET, "web", "default")
+    assert (one.revision, one.changed_by, one.changed_at.seconds, one.created_at.seconds) == (
+        1,
+        "kubectl-create",
+        created,
+        created,
+    )
+    assert (two.revision, two.changed_by, two.change_cause) == (2, "kubectl-set", "because")
+    assert (two.changed_at.seconds, two.recorded_at.seconds) == (created + 60, created + 65)
+
+
+async def test_a_revision_that_is_taken_up_again_tells_who_did_so(services: Services) -> None:
+    first = (await services.fleet.create(a_stateful_set(), field_manager="alice")).object
+    await record(services, first)
+    created = services.clock.now()
+    second = (await services.fleet.update(with_image(first, "nginx:2"), field_manager="bob")).object
+    await record(services, second)
+    await services.clock.advance(60)
+    third = (await services.fleet.update(with_image(second, "nginx:1"), field_manager="carol")).object
+    await record(services, third)
+    old, taken_up = await services.fleet.history(STATEFUL_SET, "web", "default")
+    assert (old.revision, old.changed_by) == (2, "bob")
+    assert (taken_up.revision, taken_up.changed_by) == (3, "carol")
+    assert (taken_up.created_at.seconds, taken_up.recorded_at.seconds) == (int(created), int(created) + 60)
+
+
+async def test_only_a_change_of_the_template_has_a_new_author(services: Services) -> None:
+    first = (await services.fleet.create(a_stateful_set(), field_manager="alice")).object
+    first.spec.replicas = 5
+    scaled = (await services.fleet.update(first, field_manager="bob")).object
+    assert [entry.manager for entry in scaled.metadata.managed_fields] == ["alice"]
+
+
+async def test_a_revisions_author_outlasts_an_update(services: Services) -> None:
+    revision = await record(services, await stored_set(services))
+    notes = list(revision.metadata.managed_fields)
+    revision.metadata.labels["more"] = "yes"
+    del revision.metadata.managed_fields[:]
+    assert list((await services.fleet.update(revision)).object.metadata.managed_fields) == notes
+
+
+async def test_the_difference_of_two_revisions(services: Services) -> None:
+    owner = await stored_set(services)
+    for image in ("nginx:1", "nginx:2", "nginx:3"):
+        await record(services, with_image(owner, image))
+
+    async def told(**numbers: Any) -> tuple[int, int, list[tuple[str, str, str]]]:
+        answer = await services.fleet.diff_revisions(STATEFUL_SET, "web", "default", **numbers)
+        changes = [(change.path, change.before, change.after) for change in answer.changes]
+        return getattr(answer, "from").revision, answer.to.revision, changes
+
+    path = "spec.template.spec.containers[name=main].image"
+    assert await told() == (2, 3, [(path, '"nginx:2"', '"nginx:3"')])
+    assert await told(to_revision=2) == (1, 2, [(path, '"nginx:1"', '"nginx:2"')])
+    assert await told(from_revision=3, to_revision=1) == (3, 1, [(path, '"nginx:3"', '"nginx:1"')])
+    with pytest.raises(NotFound, match="unable to find specified revision 7 in history"):
+        await told(from_revision=7)
+    with pytest.raises(NotFound, match="no revision before it"):
+        await told(to_revision=1)
+
+
+async def test_a_set_without_revisions_has_no_difference(services: Services) -> None:
+    await stored_set(services)
+    with pytest.raises(NotFound, match="the set has no revisions"):
+        await services.fleet.diff_revisions(STATEFUL_SET, "web", "default")
