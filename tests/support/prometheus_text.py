@@ -27,16 +27,19 @@ def families(text: str) -> dict[str, Metric]:
 
 
 def problems(text: str) -> list[str]:
-    """Return what is wrong with a page's names, helps and types; the checker that comes with Prometheus is asked too,
-    where it is installed."""
+    """Return what is wrong with a page's names, helps and types, by our own rules and by Prometheus' checker."""
     found = [problem for family in families(text).values() for problem in _problems_of(family)]
-    promtool = shutil.which("promtool")
-    if promtool is not None:
-        checked = subprocess.run(
-            [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
-        )
-        found += (checked.stdout + checked.stderr).splitlines()
-    return found
+    return found + promtool("check", "metrics", page=text)
+
+
+def promtool(*arguments: str, page: str = "") -> list[str]:
+    """Return the complaints of the checker that comes with Prometheus: none where that is not installed."""
+    command = shutil.which("promtool")
+    if command is None:
+        return []
+    done = subprocess.run([command, *arguments], input=page, capture_output=True, text=True, check=False)
+    complaints = (done.stdout + done.stderr).splitlines()
+    return complaints if done.returncode or arguments == ("check", "metrics") else []
 
 
 def _problems_of(family: Metric) -> list[str]:

@@ -46,6 +46,8 @@ def _sets() -> Iterator[dict[str, Any]]:
     policy = {"whenDeleted": "Retain", "whenScaled": "Delete"}
     spec = {"replicas": 3, "updateStrategy": strategy, "persistentVolumeClaimRetentionPolicy": policy}
     yield _object("StatefulSet", "web", spec=spec, status=status)
+    gone = {"deletionTimestamp": "2026-01-02T03:05:05Z"}
+    yield _object("StatefulSet", "old", metadata=gone, spec={"replicas": 0, "ordinals": {"start": 5}})
     yield _revision("StatefulSet", "web", 1)
     yield _revision("StatefulSet", "web", 2)
     numbers = {
@@ -106,6 +108,18 @@ def _pods() -> Iterator[dict[str, Any]]:
     )
     yield _object(
         "Pod", "loose", status={"phase": "Pending", "conditions": _conditions(PodScheduled="False")}, spec={}
+    )
+    waits = {"waiting": {"reason": "CrashLoopBackOff"}}
+    yield _object(
+        "Pod",
+        "early",
+        spec={"nodeName": "node-2", "initContainers": [{"name": "first"}], "containers": [{"name": "main"}]},
+        status={
+            "phase": "Pending",
+            "initContainerStatuses": [
+                {"name": "first", "restartCount": 1, "state": waits, "lastState": _ended("Error")}
+            ],
+        },
     )
     yield _object(
         "Pod",
