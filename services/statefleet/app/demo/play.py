@@ -16,8 +16,9 @@ from rich.console import Console
 
 from statefleet.agent.behaviour import Behaviour
 from statefleet.app.addresses import Address
+from statefleet.app.demo.scene import DemoError, Scene, Step
 from statefleet.app.demo.screen import Screen
-from statefleet.app.demo.script import SCENES, DemoError, Scene, Step
+from statefleet.app.demo.script import SCENES
 from statefleet.app.demo.view import FleetPicture
 from statefleet.app.embedded import Embedded, EmbeddedSettings, run_embedded
 from statefleet.app.running import until_stopped
@@ -43,7 +44,7 @@ async def run_demo(*, fast: bool, keep: bool) -> None:
     kubectl = find_kubectl()
     console = Console(highlight=False)
     console.soft_wrap = not console.is_terminal
-    console.print("[bold]Statefleet[/bold] plays the life of a ZooKeeper ensemble and a Kafka cluster.")
+    console.print("[bold]Statefleet[/bold] plays the life of ZooKeeper, Kafka and an exporter on every node.")
     console.print("Real: kubectl, the services, the log on disk, the workers. Simulated: nodes and containers.\n")
     with tempfile.TemporaryDirectory(prefix="statefleet-demo-") as directory:
         settings = EmbeddedSettings(

@@ -9,7 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from statefleet.app.demo.script import SCENES, Scene
+from statefleet.app.demo.scene import Scene
+from statefleet.app.demo.script import SCENES
 from statefleet.app.demo.view import FleetPicture, PodView
 
 _COLOURS = {
@@ -82,8 +83,9 @@ class Screen:
         """Show what has become of the pods."""
         if self.interactive:
             return
+        width = max((len(name) for name in self._picture.pods), default=0)
         for name, phase in self._picture.story[self._told :]:
-            self._console.print(f"       {name:<10} {phase}", style=_COLOURS.get(phase, "default"))
+            self._console.print(f"       {name:<{width}} {phase}", style=_COLOURS.get(phase, "default"))
         self._told = len(self._picture.story)
 
     def end(self, moral: str, seconds: float) -> None:
@@ -110,7 +112,7 @@ class Screen:
 
     def _pods(self) -> Table:
         table = Table(box=None, pad_edge=False)
-        for heading in ("pod", "", "state", "node", "cpu", "revision"):
+        for heading in ("pod", "", "state", "node", "cpu", "image", "revision"):
             table.add_column(heading, header_style="bright_black")
         for name in sorted(self._picture.pods):
             table.add_row(*_row(self._picture.pods[name]))
@@ -128,4 +130,4 @@ def _row(pod: PodView) -> list[RenderableType]:
     colour = _COLOURS.get(pod.phase, "default")
     full = _BAR.get(pod.phase, 1)
     bar = Text("█" * full + "░" * (max(_BAR.values()) - full), colour)
-    return [pod.name, bar, Text(pod.phase, colour), pod.node, pod.cpu, Text(pod.revision, "bright_black")]
+    return [pod.name, bar, Text(pod.phase, colour), pod.node, pod.cpu, pod.tag, Text(pod.revision, "bright_black")]

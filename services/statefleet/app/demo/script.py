@@ -1,55 +1,25 @@
-"""The story that the demo plays: scenes, their commands, and what must come of each."""
+"""The story that the demo plays: the life of an ensemble, a cluster and their hosts' exporters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from statefleet.app.demo.exporter import EXPORTER_SCENES
+from statefleet.app.demo.scene import Scene, Step, check, kubectl
 from statefleet.app.demo.view import FleetPicture
 
 KAFKA_IMAGE = "gcr.io/google_containers/kubernetes-kafka"
 _CPU = "/spec/template/spec/containers/0/resources/requests/cpu"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One command, and what is waited for after it."""
-
-    arguments: tuple[str, ...]
-    """Of kubectl. `{examples}` stands for the directory of the manifests."""
-    until: Callable[[FleetPicture], bool] | None = None
-    """What the fleet must come to; None: nothing to wait for."""
-    quiet: bool = False
-    """Whether to watch for a while that nothing moves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A part of the story."""
-
-    title: str
-    text: str
-    steps: tuple[Step, ...]
-    moral: Callable[[FleetPicture, int], str] = lambda _picture, _since: ""
-    """What happened, from the picture and where its story was when the scene began. Raises DemoError."""
-
-
-class DemoError(Exception):
-    """The story took another course than it should have."""
-
-
-def _kubectl(text: str, until: Callable[[FleetPicture], bool] | None = None, *more: str, quiet: bool = False) -> Step:
-    return Step((*text.split(), *more), until, quiet=quiet)
-
-
 def _patch_cpu(cpu: str, until: Callable[[FleetPicture], bool] | None = None, *, quiet: bool = False) -> Step:
     patch = f'[{{"op":"replace","path":"{_CPU}","value":"{cpu}"}}]'
-    return _kubectl("patch sts kafka --type=json -p", until, patch, quiet=quiet)
+    return kubectl("patch sts kafka --type=json -p", until, patch, quiet=quiet)
 
 
 def _partition(number: int, until: Callable[[FleetPicture], bool] | None = None) -> Step:
     strategy = f'{{"type":"RollingUpdate","rollingUpdate":{{"partition":{number}}}}}'
-    return _kubectl("patch sts kafka -p", until, f'{{"spec":{{"updateStrategy":{strategy}}}}}')
+    return kubectl("patch sts kafka -p", until, f'{{"spec":{{"updateStrategy":{strategy}}}}}')
 
 
 def _cpus(*wanted: str) -> Callable[[FleetPicture], bool]:
@@ -72,52 +42,47 @@ def _stuck(picture: FleetPicture) -> bool:
     return any(pod.phase == "ImagePullBackOff" for pod in picture.of("kafka").values())
 
 
-def _check(*, held: bool, complaint: str) -> None:
-    if not held:
-        raise DemoError(complaint)
-
-
 def _together(picture: FleetPicture, since: int) -> str:
     first_ready = picture.story.index(("zk-0", "Ready"), since)
     begun = {name for name, _ in picture.story[since:first_ready]}
-    _check(held=begun >= {"zk-0", "zk-1", "zk-2"}, complaint="the pods did not start together")
+    check(held=begun >= {"zk-0", "zk-1", "zk-2"}, complaint="the pods did not start together")
     return "all three started at once, each on its own node with a volume of its own"
 
 
 def _in_order(picture: FleetPicture, since: int) -> str:
     order = picture.order_of("Terminating", since)
-    _check(held=order == ["kafka-2", "kafka-1", "kafka-0"], complaint=f"the pods were updated in the order {order}")
+    check(held=order == ["kafka-2", "kafka-1", "kafka-0"], complaint=f"the pods were updated in the order {order}")
     ready = picture.order_of("Ready", since)
-    _check(held=ready == order, complaint=f"the pods became ready in the order {ready}")
+    check(held=ready == order, complaint=f"the pods became ready in the order {ready}")
     return "kafka-2, kafka-1, kafka-0: each was ready before the next one stopped"
 
 
 def _old_revision(picture: FleetPicture, since: int) -> str:
     moved = set(picture.order_of("Terminating", since))
-    _check(held=moved == {"kafka-1"}, complaint=f"{sorted(moved)} moved")
+    check(held=moved == {"kafka-1"}, complaint=f"{sorted(moved)} moved")
     return "nothing moved but kafka-1, and it came back at the old revision: 250m"
 
 
 def _canary(picture: FleetPicture, since: int) -> str:
     moved = picture.order_of("Terminating", since)
-    _check(held=moved == ["kafka-2"], complaint=f"{moved} moved")
+    check(held=moved == ["kafka-2"], complaint=f"{moved} moved")
     return "kafka-2 alone has the update: the canary"
 
 
 def _phased(picture: FleetPicture, since: int) -> str:
     moved = picture.order_of("Terminating", since)
-    _check(held=moved == ["kafka-1", "kafka-0"], complaint=f"{moved} moved")
+    check(held=moved == ["kafka-1", "kafka-0"], complaint=f"{moved} moved")
     return "kafka-1, then kafka-0, each when the partition allowed it"
 
 
 def _healed(picture: FleetPicture, since: int) -> str:
     moved = set(picture.order_of("Terminating", since))
-    _check(held=moved == {"kafka-2"}, complaint=f"{sorted(moved)} moved")
+    check(held=moved == {"kafka-2"}, complaint=f"{sorted(moved)} moved")
     return "the bad image cost one pod, and the rollback replaced it; the others never stopped"
 
 
 def _kept(picture: FleetPicture, _since: int) -> str:
-    _check(held=not picture.pods, complaint="pods are left")
+    check(held=not picture.pods, complaint="pods are left")
     return "pods, sets, services and budgets went; the claims stayed until they were deleted by name"
 
 
@@ -126,20 +91,20 @@ SCENES = (
         "Create an ensemble",
         "A ZooKeeper ensemble of three: Parallel, one pod a node, a volume each, a disruption budget.",
         (
-            _kubectl("apply -f {examples}/zookeeper.yaml", lambda picture: picture.ready("zk", 3)),
-            _kubectl("get pvc"),
+            kubectl("apply -f {examples}/zookeeper.yaml", lambda picture: picture.ready("zk", 3)),
+            kubectl("get pvc"),
         ),
         _together,
     ),
     Scene(
         "Create a Kafka cluster",
         "Three brokers, one a node, close to the ensemble.",
-        (_kubectl("apply -f {examples}/kafka.yaml", lambda picture: picture.ready("kafka", 3)), _kubectl("get sts")),
+        (kubectl("apply -f {examples}/kafka.yaml", lambda picture: picture.ready("kafka", 3)), kubectl("get sts")),
     ),
     Scene(
         "Update it, pod by pod",
         "Any change of the template rolls through the set, from the highest ordinal down.",
-        (_patch_cpu("250m", _cpus("250m", "250m", "250m")), _kubectl("rollout status sts kafka")),
+        (_patch_cpu("250m", _cpus("250m", "250m", "250m")), kubectl("rollout status sts kafka")),
         _in_order,
     ),
     Scene(
@@ -148,7 +113,7 @@ SCENES = (
         (
             _partition(3),
             _patch_cpu("0.3", quiet=True),
-            _kubectl("delete pod kafka-1", _cpus("250m", "250m", "250m")),
+            kubectl("delete pod kafka-1", _cpus("250m", "250m", "250m")),
         ),
         _old_revision,
     ),
@@ -168,9 +133,9 @@ SCENES = (
         "Break it, and roll back",
         "An image that does not exist stops the update at its first pod. The rollback heals it by itself.",
         (
-            _kubectl(f"set image sts/kafka k8skafka={KAFKA_IMAGE}:bad", _stuck),
-            _kubectl("rollout history sts kafka"),
-            _kubectl("rollout undo sts kafka", _images(":1.0-10.2.1")),
+            kubectl(f"set image sts/kafka k8skafka={KAFKA_IMAGE}:bad", _stuck),
+            kubectl("rollout history sts kafka"),
+            kubectl("rollout undo sts kafka", _images(":1.0-10.2.1")),
         ),
         _healed,
     ),
@@ -178,12 +143,13 @@ SCENES = (
         "Clean up",
         "What was declared goes; what was stored stays until it is told to go.",
         (
-            _kubectl("delete -f {examples}/kafka.yaml", lambda picture: not picture.of("kafka")),
-            _kubectl("delete -f {examples}/zookeeper.yaml", lambda picture: not picture.pods),
-            _kubectl("get pvc"),
-            _kubectl("delete pvc --all"),
+            kubectl("delete -f {examples}/kafka.yaml", lambda picture: not picture.of("kafka")),
+            kubectl("delete -f {examples}/zookeeper.yaml", lambda picture: not picture.pods),
+            kubectl("get pvc"),
+            kubectl("delete pvc --all"),
         ),
         _kept,
     ),
+    *EXPORTER_SCENES,
 )
 """The whole story."""

@@ -25,6 +25,11 @@ class PodView:
     uid: str
 
     @property
+    def tag(self) -> str:
+        """What follows the colon in its image's name."""
+        return self.image.rpartition(":")[2]
+
+    @property
     def ready(self) -> bool:
         """Whether it serves."""
         return self.phase == "Ready"
