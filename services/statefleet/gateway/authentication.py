@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from statefleet.errors import Unauthorized
+from statefleet.errors import BadRequest, Unauthorized
 from statefleet.rpc.identity import AUTHENTICATED_GROUP, Identity
 
 
@@ -64,6 +64,18 @@ class Authenticator:
         elif self._stranger is not None:
             return self._stranger
         raise Unauthorized("Unauthorized")
+
+
+def impersonated(caller: Identity, name: str, groups: Sequence[str]) -> Identity:
+    """Return who a caller asks to be taken for (`kubectl --as`), by the headers Impersonate-User and -Group.
+
+    Every caller is an administrator, so everybody may. BadRequest for groups of nobody.
+    """
+    if name:
+        return _authenticated(name, tuple(groups))
+    if groups:
+        raise BadRequest("a group was to be impersonated without a user")
+    return caller
 
 
 def of_certificate(certificate: Mapping[str, Any]) -> Identity | None:

@@ -18,7 +18,8 @@ AGGREGATED_VERSIONS: Final = ("v2", "v2beta1")
 """Versions of apidiscovery.k8s.io in which the aggregated documents exist; they differ in nothing else."""
 
 _READ_WRITE: Final = ("get", "patch", "update")
-_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+"""The verbs of a kind."""
 
 
 class Target(NamedTuple):
@@ -129,6 +130,8 @@ def served_in(group: str, version: str) -> tuple[ServedResource | Review, ...]:
 def _groups() -> dict[str, dict[str, list[ServedResource | Review]]]:
     """Return what is served, by group and version. Current groups come first, and so do current versions.
 
+    Within a version resources stand in the order of their names, which is the order of `kubectl get all`.
+
     Clients that find a resource in two groups take the first: nobody is to meet an old version who did not ask for
     it.
     """
@@ -139,7 +142,15 @@ def _groups() -> dict[str, dict[str, list[ServedResource | Review]]]:
     everything: list[ServedResource | Review] = [*current, *REVIEWS, *old]
     for resource in everything:
         found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+    for versions in found.values():
+        for resources in versions.values():
+            resources.sort(key=plural)
     return found
+
+
+def plural(resource: ServedResource | Review) -> str:
+    """Return the name that URLs have for a resource."""
+    return resource.plural if isinstance(resource, Review) else resource.kind.plural
 
 
 def _group_version(group: str, version: str) -> str:
@@ -153,7 +164,7 @@ def _group_entry(name: str) -> Document:
 
 def verbs(resource: ServedResource) -> list[str]:
     """Return a kind's verbs. Namespaces are deleted one by one: each has its content to lose."""
-    return [verb for verb in _VERBS if resource.kind is not NAMESPACE or verb != "deletecollection"]
+    return [verb for verb in VERBS if resource.kind is not NAMESPACE or verb != "deletecollection"]
 
 
 def targets(resource: ServedResource) -> list[tuple[str, Target]]:

@@ -13,10 +13,10 @@ from multidict import CIMultiDict
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from statefleet.client.fleet import Fleet
-from statefleet.errors import FleetError, TooLarge
-from statefleet.gateway import pages, reviews, status
+from statefleet.errors import FleetError, MethodNotAllowed, TooLarge
+from statefleet.gateway import pages, reviews, routes, status
 from statefleet.gateway.answers import Answer, Call, Stream
-from statefleet.gateway.authentication import Authenticator
+from statefleet.gateway.authentication import Authenticator, impersonated
 from statefleet.gateway.dispatch import Dispatch
 from statefleet.gateway.encoding import EncodedObjects
 from statefleet.gateway.media import negotiate
@@ -92,7 +92,7 @@ class Gateway:
     async def _answer(self, request: web.BaseRequest, course: _Course) -> Answer | Stream:
         path = request.path
         if path in pages.HEALTH:
-            return pages.health(self._is_ready() and not self._stopping, path)
+            return pages.health(self._is_ready() and not self._stopping, path, verbose="verbose" in request.query)
         caller = self._identify(request)
         course.target = target = resolve(path)
         if target is None:
@@ -114,7 +114,9 @@ class Gateway:
 
     def _identify(self, request: web.BaseRequest) -> Identity:
         certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
-        return self._authenticator.identify(request.headers.get("Authorization", ""), certificate)
+        headers = request.headers
+        caller = self._authenticator.identify(headers.get("Authorization", ""), certificate)
+        return impersonated(caller, headers.get("Impersonate-User", ""), headers.getall("Impersonate-Group", []))
 
     async def _page(self, request: web.BaseRequest, path: str, caller: Identity) -> Answer:
         accept = request.headers.get("Accept", "")
@@ -125,6 +127,9 @@ class Gateway:
             return reviews.review(path, await read_body(request), content_type, caller, negotiate(accept))
         if path == "/metrics":
             return Answer(self._metrics.page(), content_type=CONTENT_TYPE_LATEST)
+        refusal = routes.refusal(path)
+        if refusal is not None:
+            raise MethodNotAllowed(refusal)
         answer = pages.page(path, accept)
         if answer is None:
             return status.page_not_found()

@@ -10,7 +10,8 @@ import orjson
 from statefleet.gateway import discovery, media, openapi
 from statefleet.gateway.answers import JSON, Answer
 
-HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+_ROOTS = ("/healthz", "/livez", "/readyz")
+HEALTH = frozenset(f"{root}{part}" for root in _ROOTS for part in ("", "/", "/ping"))
 """Paths that need no credential."""
 
 VERSION: Mapping[str, str] = {
@@ -35,16 +36,38 @@ OPENAPI_PROTOBUF = frozenset(
 """The names of OpenAPI v2 in protobuf: kubectl asks for it to judge lists, and kinds that it does not know."""
 
 
-def health(is_ready: bool, path: str) -> Answer:
-    """Return the answer of a health check; only /readyz asks whether the services can be reached."""
-    if path == "/readyz" and not is_ready:
-        return Answer(b"not ready", 503, "text/plain; charset=utf-8")
-    return Answer(b"ok", content_type="text/plain; charset=utf-8")
+_TEXT = "text/plain; charset=utf-8"
+
+
+def health(is_ready: bool, path: str, *, verbose: bool = False) -> Answer:
+    """Return the answer of a health check; only /readyz asks whether the services can be reached.
+
+    `verbose` lists the checks one by one, as Kubernetes lists its own.
+    """
+    name = path.strip("/")
+    checks = {"ping": True} | ({"services": is_ready} if name == "readyz" else {})
+    good = all(checks.values())
+    text = "ok" if good else "not ready"
+    if verbose:
+        lines = [f"[+]{check} ok" if passed else f"[-]{check} failed" for check, passed in checks.items()]
+        text = "\n".join([*lines, f"{name} check {'passed' if good else 'failed'}", ""])
+    return Answer(text.encode(), 200 if good else 503, _TEXT)
+
+
+def index() -> dict[str, list[str]]:
+    """Return what stands at the root: the paths that there are to begin from."""
+    versions = discovery.group_versions()
+    groups = {f"/apis/{group}" for group, _ in versions.values() if group}
+    documents = {f"/openapi/v3/{path}" for path in versions}
+    found = {"/api", "/apis", *groups, *(f"/{path}" for path in versions), "/openapi/v2", "/openapi/v3", *documents}
+    return {"paths": sorted(found | {*_ROOTS, *(f"{root}/ping" for root in _ROOTS), "/metrics", "/version"})}
 
 
 def page(path: str, accept: str) -> Answer | None:
     """Return the page at a path, None where there is none."""
     path = path.rstrip("/")
+    if not path:
+        return _json(index())
     if path in {"/api", "/apis"}:
         return _root(path, accept)
     if path == "/version":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from statefleet.gateway import versions
+from statefleet.gateway import unserved, versions
 from statefleet.gateway.versions import ServedResource
 from statefleet.objects.kinds import NAMESPACE, Kind
 
@@ -51,6 +51,23 @@ def split(path: str) -> tuple[str, str, list[str]] | None:
 
 def resolve(path: str) -> Target | None:
     """Return what a path names, or None where nothing is served there."""
+    parts = _parts(path)
+    return None if parts is None else _target(*parts)
+
+
+def refusal(path: str) -> str | None:
+    """Return why a path is not served that Kubernetes would serve below an object; None for any other path."""
+    parts = _parts(path)
+    if parts is None:
+        return None
+    group, version, _, rest = parts
+    if len(rest) < 3 or versions.serves(group, version, rest[0]) is None:
+        return None
+    return unserved.complaint(rest[0], rest[2])
+
+
+def _parts(path: str) -> tuple[str, str, str, list[str]] | None:
+    """Return group, version and namespace of a path, and what follows them."""
     located = split(path)
     if located is None:
         return None
@@ -58,8 +75,8 @@ def resolve(path: str) -> Target | None:
     if not rest or not all(rest):
         return None
     if rest[0] == NAMESPACE.plural and len(rest) >= 3 and rest[2] not in NAMESPACE.subresources:
-        return _target(group, version, rest[1], rest[2:])
-    return _target(group, version, "", rest)
+        return group, version, rest[1], rest[2:]
+    return group, version, "", rest
 
 
 def _target(group: str, version: str, namespace: str, rest: list[str]) -> Target | None:

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from statefleet.gateway import unserved
 from statefleet.gateway.conversion import CONVERSIONS, Document
 from statefleet.objects.kinds import KINDS, Kind
-
-UNSERVED: Final = frozenset({"log", "exec", "attach", "portforward", "token"})
-"""Subresources that kinds declare and the gateway does not serve."""
 
 EVICTION_VERSIONS: Final = ("policy/v1", "policy/v1beta1")
 """The apiVersions in which an Eviction is accepted at pods/eviction."""
@@ -87,7 +85,9 @@ def _resources() -> dict[tuple[str, str, str], ServedResource]:
                 kind=kind,
                 group=group,
                 version=version,
-                subresources=tuple(name for name in kind.subresources if name not in UNSERVED),
+                subresources=tuple(
+                    name for name in kind.subresources if (kind.plural, name) not in unserved.SUBRESOURCES
+                ),
                 deprecation=lifecycle.warning(api_version, kind.name) if lifecycle else "",
             )
     return found

@@ -102,7 +102,19 @@ def test_a_kind_names_its_group_and_version(version):
     schema = schemas(f"apis/apps/{version}")[f"io.k8s.api.apps.{version}.StatefulSet"]
     assert schema["x-kubernetes-group-version-kind"] == [{"group": "apps", "version": version, "kind": "StatefulSet"}]
     assert list(schema["properties"])[:2] == ["apiVersion", "kind"]
-    assert reference(schema["properties"]["spec"]) == f"{APPS}StatefulSetSpec"
+    spec = reference(schema["properties"]["spec"])
+    assert spec == (f"{APPS}StatefulSetSpec" if version != "v1beta1" else "io.k8s.api.apps.v1beta1.StatefulSetSpec")
+
+
+def test_old_versions_do_not_require_what_they_have_defaults_for():
+    beta = schemas("apis/apps/v1beta1")["io.k8s.api.apps.v1beta1.StatefulSetSpec"]
+    current = schemas("apis/apps/v1")[f"{APPS}StatefulSetSpec"]
+    assert (beta["required"], current["required"]) == (["template"], ["selector", "template"])
+    assert beta["properties"] == current["properties"]
+    extensions = schemas("apis/extensions/v1beta1")["io.k8s.api.extensions.v1beta1.DaemonSetSpec"]
+    assert extensions["required"] == ["template"]
+    assert extensions["properties"]["templateGeneration"]["type"] == "integer"
+    assert "templateGeneration" not in schemas("apis/apps/v1")[f"{APPS}DaemonSetSpec"]["properties"]
 
 
 def test_apply_learns_that_the_server_validates_fields_and_takes_strategic_patches():

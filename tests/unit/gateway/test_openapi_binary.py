@@ -21,7 +21,15 @@ MESSAGES = {
     "NamedSchema": {"name": (1, ""), "value": (2, "Schema")},
     "Properties": {"additional_properties": (1, "*NamedSchema")},
     "Definitions": {"additional_properties": (1, "*NamedSchema")},
-    "Document": {"swagger": (1, ""), "info": (2, "Info"), "definitions": (9, "Definitions")},
+    "Document": {"swagger": (1, ""), "info": (2, "Info"), "paths": (8, "Paths"), "definitions": (9, "Definitions")},
+    "Paths": {"path": (2, "*NamedPathItem")},
+    "NamedPathItem": {"name": (1, ""), "value": (2, "PathItem")},
+    "PathItem": {"patch": (8, "Operation")},
+    "Operation": {"parameters": (8, "*ParametersItem"), "vendor_extension": (13, "*NamedAny")},
+    "ParametersItem": {"parameter": (1, "Parameter")},
+    "Parameter": {"non_body_parameter": (2, "NonBodyParameter")},
+    "NonBodyParameter": {"query_parameter_sub_schema": (3, "QueryParameterSubSchema")},
+    "QueryParameterSubSchema": {"in": (2, ""), "name": (4, ""), "type": (6, "")},
     "Schema": {
         "_ref": (1, ""),
         "format": (2, ""),
@@ -81,3 +89,15 @@ def test_both_forms_say_the_same():
     assert (read.swagger, read.info.title) == ("2.0", wanted["info"]["title"])
     found = {item.name: as_json(item.value) for item in read.definitions.additional_properties}
     assert found == without_empty(wanted["definitions"])
+
+
+def test_patches_tell_their_kind_and_that_they_take_a_dry_run():
+    wanted = {path: item for path, item in orjson.loads(openapi.v2_json())["paths"].items() if "patch" in item}
+    read = document_class().FromString(openapi.v2_protobuf())
+    found = {item.name: item.value.patch for item in read.paths.path}
+    assert set(found) == set(wanted)
+    patch = found["/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}"]
+    (extension,) = [item for item in patch.vendor_extension if item.name == "x-kubernetes-group-version-kind"]
+    assert orjson.loads(extension.value.yaml) == {"group": "apps", "version": "v1", "kind": "StatefulSet"}
+    options = [item.parameter.non_body_parameter.query_parameter_sub_schema for item in patch.parameters]
+    assert ("query", "dryRun", "string") in [(getattr(one, "in"), one.name, one.type) for one in options]

@@ -218,9 +218,7 @@ async def test_a_method_that_the_path_has_not(client: Client, method: str, path:
         assert (await response.json())["reason"] == "MethodNotAllowed"
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/apis/apps/v1/namespaces/n/deployments", "/api/v1/namespaces/n/nodes"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/apis/apps/v1/namespaces/n/deployments", "/api/v1/namespaces/n/nodes"])
 async def test_a_path_that_names_nothing(client: Client, path: str) -> None:
     async with client.session.get(path) as response:
         assert (response.status, await response.text()) == (404, "404 page not found\n")

@@ -1,7 +1,8 @@
-"""Write the schemas of an OpenAPI v2 document in the protobuf form of github.com/google/gnostic. Pure.
+"""Write an OpenAPI v2 document in the protobuf form of github.com/google/gnostic, as far as kubectl reads it. Pure.
 
-kubectl asks for that form alone: for a manifest of the kind List, and to find out that a kind is unknown. The field
-numbers are those of gnostic's messages Document, Schema and NamedAny.
+kubectl asks for that form alone: today's for a manifest of the kind List and to find out that a kind is unknown,
+older ones always. Of schemas everything is written; of paths the patch alone, with its options, for older kubectl
+looks there for what takes a dry run. The field numbers are those of gnostic's messages.
 """
 
 from __future__ import annotations
@@ -17,19 +18,38 @@ _LENGTH_DELIMITED: Final = 2
 
 
 def document(found: Json) -> bytes:
-    """Return a document's info and schemas; what it says of paths is left to its JSON form."""
+    """Return a document's info, patches and schemas; what it says of other methods is left to its JSON form."""
     info = _text(1, found["info"]["title"]) + _text(2, found["info"]["version"])
-    return _text(1, found["swagger"]) + _message(2, info) + _message(9, _named(found["definitions"], _schema))
+    patches = {path: item["patch"] for path, item in found["paths"].items() if "patch" in item}
+    return (
+        _text(1, found["swagger"])
+        + _message(2, info)
+        + _message(8, _named(patches, _path, number=2))
+        + _message(9, _named(found["definitions"], _schema))
+    )
+
+
+def _path(patch: Json) -> bytes:
+    """Write a path's item that has one method."""
+    return _message(8, b"".join(map(_option, patch["parameters"])) + _extensions(patch, number=13))
+
+
+def _option(parameter: Json) -> bytes:
+    """Write a query's parameter; of the body there is nothing to say."""
+    if parameter["in"] != "query":
+        return b""
+    written = _text(2, "query") + _text(4, parameter["name"]) + _text(6, parameter["type"])
+    return _message(8, _message(1, _message(2, _message(3, written))))
 
 
 def _schema(schema: Json) -> bytes:
     return b"".join(_WRITERS[name](value) for name, value in schema.items() if name in _WRITERS) + _extensions(schema)
 
 
-def _extensions(schema: Json) -> bytes:
+def _extensions(schema: Json, *, number: int = 31) -> bytes:
     """Values that only some readers know are JSON, which is YAML."""
     found = ((name, value) for name, value in schema.items() if name.startswith("x-"))
-    return b"".join(_message(31, _entry(name, _message(2, orjson.dumps(value)))) for name, value in found)
+    return b"".join(_message(number, _entry(name, _message(2, orjson.dumps(value)))) for name, value in found)
 
 
 _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
@@ -45,8 +65,8 @@ _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
 """How what our schemas say is written: by the name of what is said."""
 
 
-def _named(values: Json, write: Callable[[Json], bytes]) -> bytes:
-    return b"".join(_message(1, _entry(name, write(value))) for name, value in values.items())
+def _named(values: Json, write: Callable[[Json], bytes], *, number: int = 1) -> bytes:
+    return b"".join(_message(number, _entry(name, write(value))) for name, value in values.items())
 
 
 def _entry(name: str, value: bytes) -> bytes:

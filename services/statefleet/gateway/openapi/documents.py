@@ -21,6 +21,7 @@ from statefleet.api.policy.v1.policy_pb2 import Eviction
 from statefleet.gateway import discovery, openapi
 from statefleet.gateway.discovery import Review
 from statefleet.gateway.openapi.comments import read_comments
+from statefleet.gateway.openapi.facts import OLD_SPECS
 from statefleet.gateway.openapi.operations import Operation, Target, as_v2, as_v3, operations, path_parameter
 from statefleet.gateway.openapi.schemas import Schema, Schemas, schema_name
 from statefleet.gateway.versions import ServedResource
@@ -168,6 +169,9 @@ class _Page:
             name = f"io.k8s.api.{resource.group.partition('.')[0]}.{resource.version}.{kind.name}"
         identity = _identity(resource.group, resource.version, kind.name)
         body = self.schemas.add_object(name, kind.message.DESCRIPTOR, [identity])
+        old_spec = OLD_SPECS.get((kind.name, resource.api_version))
+        if old_spec is not None:
+            self.schemas.vary_spec(name, kind.message.DESCRIPTOR.fields_by_name["spec"], old_spec)
         list_kind = _identity(resource.group, resource.version, f"{kind.name}List")
         listed = self.schemas.add_list(f"{name}List", body, ListMeta.DESCRIPTOR, list_kind)
         return self._target(identity, body, listed, _Calls(resource.group, resource.version, called))

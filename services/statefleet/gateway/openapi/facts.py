@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 REQUIRED_MESSAGES: Final = frozenset(
     {
@@ -55,3 +56,32 @@ LIST_KEYS: Final = {
     "ServiceSpec.ports": ["port", "protocol"],
 }
 """Keys by which server-side apply matches list items, where they are not the one merge key of patches."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldSpec:
+    """In what the spec of a kind in an old version differs from the current one."""
+
+    optional: frozenset[str] = frozenset()
+    """Fields that need not be given, because the old version has a default for them."""
+    fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Fields that the current version does not have."""
+
+
+_SELECTOR_BY_TEMPLATE: Final = frozenset({"selector"})
+
+OLD_SPECS: Final = {
+    ("StatefulSet", "apps/v1beta1"): OldSpec(_SELECTOR_BY_TEMPLATE),
+    ("DaemonSet", "extensions/v1beta1"): OldSpec(
+        _SELECTOR_BY_TEMPLATE,
+        {
+            "templateGeneration": {
+                "description": "Number of the template, counted by the server. Deprecated.",
+                "type": "integer",
+                "format": "int64",
+            }
+        },
+    ),
+}
+"""Old versions, by kind and apiVersion, whose spec has a schema of its own: clients that check manifests against the
+schema would refuse what the version takes."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from statefleet.api.meta.v1 import options_pb2
-from statefleet.gateway.openapi.facts import LIST_KEYS, NOT_REQUIRED, REQUIRED_MESSAGES
+from statefleet.gateway.openapi.facts import LIST_KEYS, NOT_REQUIRED, REQUIRED_MESSAGES, OldSpec
 
 Schema = dict[str, Any]
 
@@ -92,6 +92,17 @@ class Schemas:
             schema["x-kubernetes-group-version-kind"] = kinds
             self._found[name] = schema
         return {"$ref": self._prefix + name}
+
+    def vary_spec(self, name: str, spec: FieldDescriptor, old: OldSpec) -> None:
+        """Give an object that was added a schema of its own for its spec, which differs from the current one's."""
+        own = f"{name}Spec"
+        assert spec.message_type is not None
+        schema = self._message(spec.message_type)
+        required = [field for field in schema.pop("required", []) if field not in old.optional]
+        schema["properties"] = dict(sorted((schema["properties"] | old.fields).items()))
+        self._found[own] = schema | {"required": required}
+        described = self._described({"$ref": self._prefix + own}, self._comments.get(spec.full_name, ""))
+        self._found[name]["properties"]["spec"] = described
 
     def add_list(self, name: str, items: Schema, meta: Descriptor, kind: Mapping[str, str]) -> Schema:
         """Add the list of a kind. Return a reference to it."""
