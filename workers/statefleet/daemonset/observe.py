@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +9,6 @@ from typing import Final
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet, DaemonSetStatus
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.daemonset.placement import Placement, target_node
 from statefleet.daemonset.views import Bound, PodView, RevisionView, SetView, Status
@@ -18,11 +16,9 @@ from statefleet.objects.meta import FIRST_READY_ANNOTATION, REVISION_LABEL, is_d
 from statefleet.objects.pods import condition
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.times import seconds
+from statefleet.objects.trouble import trouble_of
+from statefleet.reconcile.recording import template_fingerprint
 
-HOPELESS_REASONS: Final = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff"}
-)
-"""Reasons for which a container waits in vain."""
 _DEFAULT_HISTORY_LIMIT: Final = 10
 _STRING: Final = 1
 """IntOrString's type where it holds a string."""
@@ -47,7 +43,7 @@ def read_set(message: DaemonSet) -> SetFacts:
         deleting=is_deleting(message.metadata),
         selector=LabelSelector.from_message(message.spec.selector),
         placement=Placement.of(message.spec.template.spec),
-        fingerprint=_fingerprint(message),
+        fingerprint=template_fingerprint(message),
     )
 
 
@@ -87,7 +83,7 @@ def pod_view(message: Pod) -> PodView:
         failed=phase == "Failed",
         succeeded=phase == "Succeeded",
         terminating=is_deleting(meta),
-        stuck=not ready and (phase == "Failed" or _unschedulable(message) or _hopeless(message)),
+        stuck=not ready and trouble_of(message) is not None,
     )
 
 
@@ -120,25 +116,3 @@ def _bound(value: IntOrString) -> Bound:
         return Bound(value.int_val)
     digits = value.str_val.removesuffix("%")
     return Bound(int(digits) if digits.isascii() and digits.isdigit() else 0, percent=True)
-
-
-def _unschedulable(message: Pod) -> bool:
-    scheduled = condition(message, "PodScheduled")
-    return scheduled is not None and scheduled.status == "False" and scheduled.reason == "Unschedulable"
-
-
-def _hopeless(message: Pod) -> bool:
-    """Return whether a container was restarted or waits for what will not come."""
-    status = message.status
-    return any(
-        container.restart_count > 0 or container.state.waiting.reason in HOPELESS_REASONS
-        for statuses in (status.init_container_statuses, status.container_statuses)
-        for container in statuses
-    )
-
-
-def _fingerprint(message: DaemonSet) -> bytes:
-    meta = ObjectMeta(labels=message.metadata.labels, annotations=message.metadata.annotations)
-    digest = hashlib.blake2b(message.spec.template.SerializeToString(deterministic=True), digest_size=16)
-    digest.update(meta.SerializeToString(deterministic=True))
-    return digest.digest()

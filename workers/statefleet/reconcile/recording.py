@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
+from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.objects.kinds import REVISIONS
 from statefleet.objects.meta import REVISION_LABEL, version_of
 from statefleet.reconcile.cache import Cache
@@ -64,3 +66,11 @@ class Recordings:
 
     def _is_there(self, known: Recorded, names: Container[str]) -> bool:
         return self._cache.version(REVISIONS) < known.version or known.name in names
+
+
+def template_fingerprint(owner: Any) -> bytes:
+    """Return what changes when a set's template, labels or annotations do: what a revision is made from."""
+    meta = ObjectMeta(labels=owner.metadata.labels, annotations=owner.metadata.annotations)
+    digest = hashlib.blake2b(owner.spec.template.SerializeToString(deterministic=True), digest_size=16)
+    digest.update(meta.SerializeToString(deterministic=True))
+    return digest.digest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,12 +9,12 @@ from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet, StatefulSetSpec, StatefulSetStatus
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.objects.meta import FIRST_READY_ANNOTATION, POD_NAME_LABEL, REVISION_LABEL, is_deleting, seconds
 from statefleet.objects.pods import condition, is_terminal
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.trouble import trouble_of
+from statefleet.reconcile.recording import template_fingerprint
 from statefleet.statefulset.views import ClaimView, PodView, Reference, RevisionView, SetView, Status
 
 _DEFAULT_REPLICAS: Final = 1
@@ -48,7 +47,7 @@ def read_set(message: StatefulSet) -> SetFacts:
     return SetFacts(
         view=set_view(message),
         selector=LabelSelector.from_message(message.spec.selector),
-        fingerprint=_fingerprint(message),
+        fingerprint=template_fingerprint(message),
     )
 
 
@@ -171,10 +170,3 @@ def _scaled(value: IntOrString, whole: int) -> int:
         return value.int_val
     digits = value.str_val.removesuffix("%")
     return whole * int(digits) // 100 if digits.isascii() and digits.isdigit() else 0
-
-
-def _fingerprint(message: StatefulSet) -> bytes:
-    meta = ObjectMeta(labels=message.metadata.labels, annotations=message.metadata.annotations)
-    digest = hashlib.blake2b(message.spec.template.SerializeToString(deterministic=True), digest_size=16)
-    digest.update(meta.SerializeToString(deterministic=True))
-    return digest.digest()
