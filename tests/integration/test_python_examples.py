@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from statefleet.app.peers import SERVICES
 from statefleet.client import BlockingConnection, connect_blocking, daemon_set, stateful_set
 from statefleet.client.rollouts import Progress
 from statefleet.errors import NotFound
 from statefleet.objects.kinds import STATEFUL_SET
 from support.objects import a_stateful_set
-from support.processes import Process
+from support.processes import Process, ended, statefleet
 from support.suite import QUICK, ROOMY, Suite, running_suite
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples" / "python"
@@ -84,6 +85,20 @@ def test_a_bad_canary_is_taken_back(suite: Suite, connection: BlockingConnection
     assert first.startswith("canary: web-2 is stuck")
     assert last.endswith("all pods are updated and available")
     assert image_of(connection) == "nginx:1"
+
+
+def test_a_gateway_of_its_own_process_serves_rollouts_too(suite: Suite, connection: BlockingConnection) -> None:
+    certificates = suite.directory / "certificates"
+    services = [f"--{name}={suite.grpc_address}" for name in SERVICES]
+    listen = ("--listen=127.0.0.1:0", "--grpc-listen=127.0.0.1:0", "--certificates", certificates)
+    gateway = statefleet("serve", "gateway", *listen, *services)
+    with ended(gateway):
+        address = gateway.until(r"rollouts at (\S+)")[1]
+        with connect_blocking(address, certificates) as front:
+            assert front.rollouts.restart(WEB).generation == 2
+            assert front.rollouts.wait(WEB, timeout=30).state == Progress.STATE_DONE
+        assert gateway.stop() == 0
+    assert connection.rollouts.status(WEB).generation == 2
 
 
 def test_errors_reach_a_program_without_a_loop(connection: BlockingConnection) -> None:

@@ -18,10 +18,10 @@ from statefleet.client.rollouts import PodProgress, Progress
 
 def describe(progress: Progress) -> str:
     """Return a line with every pod: its name, its revision's number and its phase."""
-    pods = (
-        f"{each.pod}:{each.revision.number or '-'}:{PodProgress.Phase.Name(each.phase).removeprefix('PHASE_').lower()}"
-        for each in progress.pods
-    )
+    pods = []
+    for each in progress.pods:
+        phase = PodProgress.Phase.Name(each.phase).removeprefix("PHASE_").lower()
+        pods.append(f"{each.pod}:{each.revision.number or '-'}:{phase}")
     return f"{progress.totals.updated}/{progress.totals.to_update} updated  {'  '.join(pods)}"
 
 
