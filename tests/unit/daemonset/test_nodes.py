@@ -88,3 +88,9 @@ def test_time_alone_makes_a_pod_available() -> None:
     assert plan(observed("B+7", min_ready_seconds=7)).look_again_in is None
     seen.roster.settle(seen.set, "B", NOW + 3)
     assert plan(replace(seen, now=NOW + 3)).look_again_in == 5
+
+
+def test_without_min_ready_seconds_a_clock_that_is_ahead_does_no_harm() -> None:
+    ready = replace(pod("n1", "B+"), ready_since=NOW + 60)
+    standing = judged(NodeView("n1", Fit.WANTED, {ready.name: ready}))
+    assert (standing.counts.available, standing.changes_at) == (1, float("inf"))

@@ -83,9 +83,9 @@ class Judge:
         standing = self._judge_running(node, counts, [pod for pod in live if not pod.finished])
         ended, retry_at = self._clear(live, node.patience)
         due = min([retry_at, *map(self._available_at, live)]) if live else NEVER
-        return (
-            replace(standing, moves=(*ended, *standing.moves), changes_at=due) if ended or due < NEVER else standing
-        )
+        if not ended and due == NEVER:
+            return standing
+        return replace(standing, moves=(*ended, *standing.moves), changes_at=due)
 
     def _judge_running(self, node: NodeView, counts: Counts, running: list[PodView]) -> Standing:
         """Return a node's standing from the pods that run on it or are on their way up."""
@@ -169,12 +169,16 @@ class Judge:
         return Counts(1, 1, first.revision == self.update, first.ready, self._is_available(first))
 
     def _is_available(self, pod: PodView) -> bool:
-        return pod.ready and pod.ready_since + self.wanted.min_ready_seconds <= self.now
+        return pod.ready and self._available_at(pod) == NEVER
 
     def _available_at(self, pod: PodView) -> float:
-        """Return when a pod becomes available if it stays as it is; never, where that is already so."""
-        at = pod.ready_since + self.wanted.min_ready_seconds
-        return at if pod.ready and at > self.now else NEVER
+        """Return when a pod becomes available if it stays as it is; never, where that is already so.
+
+        Without minReadySeconds nobody's clock counts: Ready is available.
+        """
+        seconds = self.wanted.min_ready_seconds
+        at = pod.ready_since + seconds
+        return at if seconds and pod.ready and at > self.now else NEVER
 
     def _age(self, pod: PodView) -> tuple[bool, float, bool, str]:
         return not pod.bound, pod.created, pod.revision == self.update, pod.name
