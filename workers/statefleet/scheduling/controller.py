@@ -54,6 +54,9 @@ class Scheduling(Controller):
         self._turns = Turns()
         self._bound_at: defaultdict[str, int] = defaultdict(int)
         self._newest_binding = 0
+        self._meant: set[str] = set()
+        """Pods, by uid, that are counted on the node where their volumes are being made."""
+        self._kept = False
         self._waiting: dict[Key, bool] = {}
         """Pods for which there was no node, and whether they must be near others, who may come."""
         cache.subscribe(NODE, self._node_changed)
@@ -77,6 +80,7 @@ class Scheduling(Controller):
         pod = self._cache.get(POD, key.namespace, key.name)
         if pod is None or not _is_ours(pod):
             return Result()
+        self._keep_places()
         placed = PlacedPod.of(pod)
         try:
             if placed.affinity or placed.anti_affinity:
@@ -94,11 +98,13 @@ class Scheduling(Controller):
 
     async def _schedule(self, key: Key, placed: PlacedPod, act: Executor, *, any_node: bool) -> Result:
         self._see_again(key, placed)
-        if self._fleet.node_of(placed.uid):
+        if self._is_bound(key, placed):
             return Result()
-        claims = claims_view(placed.pod, CachedStorage(self._cache, self._fleet, placed.namespace))
+        claims = self._claims(placed.pod)
         if claims.waits:
             return Result()
+        self._fleet.remove_pod(placed.uid)
+        self._meant.discard(placed.uid)
         if claims.problem:
             return self._unschedulable(key, placed, self._chooser.explain_all(claims.problem), act)
         observed = self._cache.version(WORKLOADS)
@@ -108,6 +114,7 @@ class Scheduling(Controller):
         plan = self._plan_volumes(claims, choice.node)
         self._fleet.place(placed, choice.node)
         if plan is not None:
+            self._meant.add(placed.uid)
             await self._provide(plan, choice.node, act)
             return Result()
         async with self._turns.on(choice.node):
@@ -116,12 +123,38 @@ class Scheduling(Controller):
         return Result()
 
     def _see_again(self, key: Key, placed: PlacedPod) -> None:
-        """Count the pod as the cache shows it: a node that was meant for it counts no more, one that it has does."""
+        """Count the pod as the cache shows it: on the node that it has, or on the one where its volumes are made."""
         current = self._cache.get(POD, key.namespace, key.name)
-        if current is not None and current.metadata.uid == placed.uid:
-            self._fleet.set_pod(current)
-        else:
+        if current is None or current.metadata.uid != placed.uid:
             self._fleet.remove_pod(placed.uid)
+        elif current.spec.node_name or placed.uid not in self._meant:
+            self._fleet.set_pod(current)
+
+    def _is_bound(self, key: Key, placed: PlacedPod) -> bool:
+        current = self._cache.get(POD, key.namespace, key.name)
+        return current is None or current.metadata.uid != placed.uid or bool(current.spec.node_name)
+
+    def _claims(self, pod: Pod) -> ClaimsView:
+        return claims_view(pod, CachedStorage(self._cache, self._fleet, pod.metadata.namespace))
+
+    def _keep_places(self) -> None:
+        """Count pods on the nodes where their volumes are being made: an earlier scheduler chose them."""
+        if self._kept:
+            return
+        self._kept = True
+        for pod in self._cache.by_node(""):
+            node = self._node_of_claims(pod)
+            if node in self._fleet.nodes and _is_ours(pod):
+                self._meant.add(pod.metadata.uid)
+                self._fleet.place(PlacedPod.of(pod), node)
+
+    def _node_of_claims(self, pod: Pod) -> str:
+        for source in pod.spec.volumes:
+            name = source.volume_source.persistent_volume_claim.claim_name
+            claim = self._cache.get(PERSISTENT_VOLUME_CLAIM, pod.metadata.namespace, name) if name else None
+            if claim is not None and SELECTED_NODE_ANNOTATION in claim.metadata.annotations:
+                return str(claim.metadata.annotations[SELECTED_NODE_ANNOTATION])
+        return ""
 
     async def _bind(self, pod: Pod, node: str, observed: int, act: Executor, *, any_node: bool) -> None:
         meta = pod.metadata
@@ -203,6 +236,9 @@ class Scheduling(Controller):
             self._fleet.remove_node(before.metadata.name)
 
     def _pod_changed(self, before: Pod | None, after: Pod | None) -> None:
+        gone = after is None or after.spec.node_name or is_terminal(after)
+        if gone:
+            self._meant.discard((after if after is not None else before).metadata.uid)  # type: ignore[union-attr]
         if after is None and before is not None:
             self._fleet.remove_pod(before.metadata.uid)
         elif after is not None and after.spec.node_name and self._moved(before, after):
