@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from statefleet.objects.kinds import CONTROLLER_REVISION
-from statefleet.revisions.authorship import RevisionStrategy
 from statefleet.revisions.servicer import RevisionHistory
 from statefleet.store.doors import StoreDoors, StoreLogs
+from statefleet.store.strategy import Strategy
 from statefleet.store.verbs import Home
 from statefleet.store.writing import Writer
 
@@ -20,4 +20,4 @@ async def assemble_revision_history(logs: StoreLogs, doors: StoreDoors) -> Async
     """Run a replica of the revision history as long as the context lasts."""
     async with doors.open(REVISIONS_STORE, logs) as replica:
         writer = Writer(replica, doors.clock, doors.rand)
-        yield RevisionHistory([Home(RevisionStrategy(CONTROLLER_REVISION), writer)])
+        yield RevisionHistory([Home(Strategy(CONTROLLER_REVISION), writer)])

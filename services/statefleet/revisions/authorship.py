@@ -12,15 +12,6 @@ from statefleet.api.revisions.v1.revision_history_pb2 import RevisionSummary
 from statefleet.objects.authors import DATA, NUMBER, TEMPLATE, author, author_of, set_authors
 from statefleet.objects.meta import CHANGE_CAUSE_ANNOTATION, seconds
 from statefleet.store.draft import Draft
-from statefleet.store.strategy import Strategy
-
-
-class RevisionStrategy(Strategy[ControllerRevision]):
-    """A revision whose notes of who made it outlast an update."""
-
-    def prepare_update(self, new: ControllerRevision, old: ControllerRevision, draft: Draft) -> None:  # noqa: ARG002
-        """Carry over the notes."""
-        set_authors(new.metadata, old.metadata.managed_fields)
 
 
 def sign(revision: ControllerRevision, owner: StatefulSet | DaemonSet, draft: Draft) -> None:

@@ -9,10 +9,12 @@ from google.protobuf.message import Message
 from statefleet.api.object.v1.verbs_pb2 import Slot
 from statefleet.errors import BadRequest
 from statefleet.objects.kinds import NAMESPACE, Kind
+from statefleet.objects.managed import write_entries
 from statefleet.objects.meta import is_deleting, to_time
 from statefleet.objects.validation import invalid
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
+from statefleet.store.owners import UNRECORDED, Owners
 from statefleet.store.rejections import already_exists, conflict, namespace_missing, namespace_terminating
 from statefleet.store.state import State
 from statefleet.store.strategy import Strategy
@@ -24,13 +26,17 @@ _GENERATED_BASE_LENGTH = 63 - _SUFFIX_LENGTH
 _NAME_ATTEMPTS = 8
 
 
-def decide_creation(draft: Draft, strategy: Strategy[Any], message: Any, slot: Slot | None = None) -> None:
-    """Complete a new object in place and put it into the draft.
+def decide_creation(
+    draft: Draft, strategy: Strategy[Any], message: Any, slot: Slot | None = None, owners: Owners = UNRECORDED
+) -> None:
+    """Complete a new object in place and put it into the draft. `owners` says who owns its fields.
 
     Raises BadRequest, Invalid, AlreadyExists, Conflict where the slot is full, and what the kind's strategy raises.
     """
     kind = strategy.kind
     _stamp(draft, kind, message)
+    entries = write_entries(owners.of_new(message, strategy.default, draft.now))
+    message.metadata.ClearField("managed_fields")
     if strategy.has_generation:
         message.metadata.generation = 1
     if strategy.has_status and not strategy.keeps_status_on_create:
@@ -42,6 +48,7 @@ def decide_creation(draft: Draft, strategy: Strategy[Any], message: Any, slot: S
         raise invalid(kind, message.metadata.name, causes)
     strategy.allocate(message, None, draft)
     _admit_slot(draft, kind, message.metadata.name, slot)
+    message.metadata.managed_fields.extend(entries)
     draft.create(kind, message, slot)
 
 
@@ -73,7 +80,7 @@ def _stamp(draft: Draft, kind: Kind[Any], message: Any) -> None:
     meta = message.metadata
     if meta.resource_version:
         raise BadRequest("resourceVersion should not be set on objects to be created")
-    for field in ("deletion_timestamp", "deletion_grace_period_seconds", "self_link", "managed_fields", "generation"):
+    for field in ("deletion_timestamp", "deletion_grace_period_seconds", "self_link", "generation"):
         meta.ClearField(field)
     meta.uid = draft.rand.uuid()
     meta.creation_timestamp.CopyFrom(to_time(draft.now))

@@ -10,6 +10,7 @@ from statefleet.objects.meta import is_deleting
 from statefleet.objects.validation import invalid
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Entry, Key
+from statefleet.store.owners import UNRECORDED, Owners
 from statefleet.store.rejections import conflict, not_found, uid_conflict
 from statefleet.store.strategy import Strategy
 
@@ -26,10 +27,11 @@ _CARRIED_FIELDS = (
 """Metadata that only the server writes."""
 
 
-def decide_update(draft: Draft, strategy: Strategy[Any], asked: Any) -> Any:
+def decide_update(draft: Draft, strategy: Strategy[Any], asked: Any, owners: Owners = UNRECORDED) -> Any:
     """Return the object that an update leads to, having put the change, if it is one, into the draft.
 
-    The status is left as it is. An object that is being deleted is removed with its last finalizer.
+    The status is left as it is. An object that is being deleted is removed with its last finalizer. `owners` says who
+    owns the fields then.
     Raises NotFound, Conflict and Invalid.
     """
     stored = stored_for(draft, strategy.kind, asked.metadata)
@@ -45,10 +47,11 @@ def decide_update(draft: Draft, strategy: Strategy[Any], asked: Any) -> Any:
     strategy.allocate(new, old, draft)
     if strategy.has_generation and strategy.is_spec_changed(new, old):
         new.metadata.generation = old.metadata.generation + 1
+    owners.put(new, old, asked, draft.now)
     return settle(draft, strategy, stored, new)
 
 
-def decide_status(draft: Draft, strategy: Strategy[Any], asked: Any) -> Any:
+def decide_status(draft: Draft, strategy: Strategy[Any], asked: Any, owners: Owners = UNRECORDED) -> Any:
     """Return the object with the status asked for, having put the change, if it is one, into the draft."""
     stored = stored_for(draft, strategy.kind, asked.metadata)
     old = stored.message
@@ -59,6 +62,8 @@ def decide_status(draft: Draft, strategy: Strategy[Any], asked: Any) -> Any:
     if strategy.defaults_status:
         strategy.default(new)
     _refuse(strategy.kind, new, strategy.validate_status(new, old))
+    if owners is not UNRECORDED:
+        owners.put(new, old, asked, draft.now)
     return settle(draft, strategy, stored, new)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.api.object.v1.object_pb2 import Object, ObjectKey
 from statefleet.api.object.v1.verbs_pb2 import (
+    ApplyRequest,
     ClaimShardRequest,
     ClaimShardResponse,
     CreateRequest,
@@ -21,6 +22,7 @@ from statefleet.api.object.v1.verbs_pb2 import (
     GetResponse,
     ListRequest,
     ListResponse,
+    Slot,
     UpdateRequest,
     UpdateStatusRequest,
     WatchRequest,
@@ -30,10 +32,12 @@ from statefleet.api.object.v1.verbs_pb2 import (
 )
 from statefleet.errors import BadRequest, Expired, MethodNotAllowed
 from statefleet.objects.kinds import Kind, held_kind
+from statefleet.store.applying import STATUS, Applying, decide_application, read_configuration
 from statefleet.store.creation import admit_namespace, decide_creation
 from statefleet.store.deletion import decide_deletion
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
+from statefleet.store.owners import Owners, owners_after
 from statefleet.store.reading import get, list_page
 from statefleet.store.rejections import not_found, unserved
 from statefleet.store.replica import Replica
@@ -95,14 +99,12 @@ class ObjectServicer:
         """Add an object: it is completed, defaulted and validated first."""
         home, message = self._held(request.object)
         slot = request.slot if request.HasField("slot") else None
+        owners = owners_after(request.options, home.kind)
 
         def decide(draft: Draft) -> Any:
             created = type(message)()
             created.CopyFrom(message)
-            if home.namespaces is not None:
-                admit_namespace(draft, home.namespaces.state, home.kind, created)
-            decide_creation(draft, home.strategy, created, slot)
-            return created
+            return _create(draft, home, created, owners, slot)
 
         written = await home.writer.write(request.options, decide)
         return answer(home, message.metadata, written)
@@ -110,16 +112,40 @@ class ObjectServicer:
     async def Update(self, request: UpdateRequest, context: Any) -> WriteResponse:
         """Replace an object, its status left as it is."""
         home, message = self._held(request.object)
-        written = await home.writer.write(request.options, lambda draft: decide_update(draft, home.strategy, message))
+        owners = owners_after(request.options, home.kind)
+        written = await home.writer.write(
+            request.options, lambda draft: decide_update(draft, home.strategy, message, owners)
+        )
         return answer(home, message.metadata, written)
 
     async def UpdateStatus(self, request: UpdateStatusRequest, context: Any) -> WriteResponse:
         """Replace an object's status."""
         home, message = self._held(request.object)
-        if not home.strategy.has_status:
-            raise MethodNotAllowed("the server does not allow this method on the requested resource")
-        written = await home.writer.write(request.options, lambda draft: decide_status(draft, home.strategy, message))
+        _admit_status(home)
+        owners = owners_after(request.options, home.kind, STATUS)
+        written = await home.writer.write(
+            request.options, lambda draft: decide_status(draft, home.strategy, message, owners)
+        )
         return answer(home, message.metadata, written)
+
+    async def Apply(self, request: ApplyRequest, context: Any) -> WriteResponse:
+        """Apply a configuration: set the fields that it names, for the field manager that names them."""
+        home = self.home(request.key.kind)
+        if request.subresource:
+            _admit_status(home)
+        document = read_configuration(home.kind, request)
+
+        def decide(draft: Draft) -> Applying:
+            return decide_application(
+                draft,
+                home.strategy,
+                request,
+                document,
+                lambda message, owners: _create(draft, home, message, owners),
+            )
+
+        written = await home.writer.write(request.options, decide)
+        return answer_apply(home, request.key, written)
 
     async def Delete(self, request: DeleteRequest, context: Any) -> DeleteResponse:
         """Delete an object, at once or after its grace period and finalizers."""
@@ -182,6 +208,19 @@ def answer(home: Home, asked: Any, written: Written[Any]) -> WriteResponse:
     return write_response(changed.last, written.warnings)
 
 
+def answer_apply(home: Home, key: ObjectKey, written: Written[Applying]) -> WriteResponse:
+    """Return an apply's answer. Raises Expired as `answer` does."""
+    decided = written.decided
+    plain = Written(None if decided is None else decided.message, written.outcome, written.warnings, written.changes)
+    response = answer(home, key, plain)
+    if decided is not None:
+        response.created = decided.is_new
+    else:
+        changed = written.changed(key.kind, key.namespace, key.name)
+        response.created = changed is not None and changed.before is None
+    return response
+
+
 def answer_delete(home: Home, key: ObjectKey, written: Written[tuple[Any, bool]]) -> DeleteResponse:
     """Return a deletion's answer."""
     state = home.replica.state
@@ -196,6 +235,19 @@ def answer_delete(home: Home, key: ObjectKey, written: Written[tuple[Any, bool]]
     return DeleteResponse(
         object=None if entry is None else entry.object, deleted=entry is None, resource_version=version
     )
+
+
+def _create(draft: Draft, home: Home, message: Any, owners: Owners, slot: Slot | None = None) -> Any:
+    """Return the new object that a message becomes, having put it into the draft."""
+    if home.namespaces is not None:
+        admit_namespace(draft, home.namespaces.state, home.kind, message)
+    decide_creation(draft, home.strategy, message, slot, owners)
+    return message
+
+
+def _admit_status(home: Home) -> None:
+    if not home.strategy.has_status:
+        raise MethodNotAllowed("the server does not allow this method on the requested resource")
 
 
 def _delete_write_options(options: WriteOptions, delete_options: DeleteOptions) -> WriteOptions:

@@ -7,14 +7,11 @@ from typing import ClassVar, TypeVar
 from google.protobuf.message import Message
 
 from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet
-from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
-from statefleet.objects.authors import TEMPLATE, author, set_authors
 from statefleet.objects.meta import TEMPLATE_GENERATION_ANNOTATION
 from statefleet.store.draft import Draft
 from statefleet.store.strategy import Strategy
 
 M = TypeVar("M", bound=Message)
-S = TypeVar("S", StatefulSet, DaemonSet)
 
 _LONGEST_COUNT = 18
 """In digits: what surely fits an integer of 64 bits."""
@@ -26,23 +23,11 @@ class DeclaredStrategy(Strategy[M]):
     has_generation: ClassVar[bool] = True
 
 
-class RevisionedStrategy(DeclaredStrategy[S]):
-    """A set whose history tells who gave it a template, and when."""
-
-    def allocate(self, new: S, old: S | None, draft: Draft) -> None:
-        """Note who changes the template; else carry over who did so before."""
-        if old is None or new.spec.template != old.spec.template:
-            set_authors(new.metadata, [author(draft.manager, draft.now, TEMPLATE)])
-        else:
-            set_authors(new.metadata, old.metadata.managed_fields)
-
-
-class DaemonSetStrategy(RevisionedStrategy[DaemonSet]):
+class DaemonSetStrategy(DeclaredStrategy[DaemonSet]):
     """A DaemonSet counts the changes of its template for clients of old versions; nothing here reads the count."""
 
-    def allocate(self, new: DaemonSet, old: DaemonSet | None, draft: Draft) -> None:
+    def allocate(self, new: DaemonSet, old: DaemonSet | None, draft: Draft) -> None:  # noqa: ARG002
         """Keep the count in the annotation that apps/v1 has for it. A caller sets it at most to begin with."""
-        super().allocate(new, old, draft)
         annotations = new.metadata.annotations
         count = _template_generation(new if old is None else old)
         if old is not None and new.spec.template != old.spec.template:

@@ -21,7 +21,7 @@ from statefleet.workloads.addresses import ServiceStrategy
 from statefleet.workloads.events import EventSettings, EventStrategy
 from statefleet.workloads.namespaces import NamespaceStrategy
 from statefleet.workloads.pods import PodStrategy
-from statefleet.workloads.sets import DaemonSetStrategy, DeclaredStrategy, RevisionedStrategy
+from statefleet.workloads.sets import DaemonSetStrategy, DeclaredStrategy
 from statefleet.workloads.volumes import ClaimStrategy, VolumeStrategy
 
 
@@ -29,7 +29,7 @@ def workload_strategies(events: EventSettings) -> dict[str, Strategy[Any]]:
     """Return the rules of each kind that the workload store stores, by the kind's name."""
     own: list[Strategy[Any]] = [
         PodStrategy(POD),
-        RevisionedStrategy(STATEFUL_SET),
+        DeclaredStrategy(STATEFUL_SET),
         DaemonSetStrategy(DAEMON_SET),
         DeclaredStrategy(POD_DISRUPTION_BUDGET),
         ServiceStrategy(SERVICE),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from statefleet.objects.managed.applying import Application, Applied, apply
 from statefleet.objects.managed.entries import APPLY, UPDATE, Author, Entries, read_entries, write_entries
-from statefleet.objects.managed.updating import created, tracked, updated
+from statefleet.objects.managed.updating import changed, created, tracked, updated
 
 __all__ = [
     "APPLY",
@@ -20,6 +20,7 @@ __all__ = [
     "Author",
     "Entries",
     "apply",
+    "changed",
     "created",
     "read_entries",
     "tracked",

@@ -35,8 +35,8 @@ class Application(NamedTuple):
     subresource: str
     force: bool
     """Whether to take over what others own."""
-    seconds: int
-    """The time, since the Unix epoch."""
+    time_ns: int
+    """When, in nanoseconds since the Unix epoch."""
 
     @property
     def author(self) -> Author:
@@ -62,7 +62,7 @@ def apply(live: Any, entries: Entries, application: Application, *, is_new: bool
     check(type(live), kind, application.document)
     if not entries and not is_new:
         before = Author(_BEFORE_FIRST_APPLY, UPDATE, application.api_version)
-        entries = created(live, before, application.seconds, {})
+        entries = created(live, before, application.time_ns, {})
     document = codec.encode(live)
     document["metadata"].pop("managedFields", None)
     message, _ = codec.decode(type(live), _changed(kind, document, entries, application))
@@ -135,6 +135,6 @@ def _entries_after(entries: Entries, application: Application, named: FieldSet, 
     }
     if named:
         is_same = before is not None and not change and before.fields == named
-        seconds = before.seconds if before is not None and is_same else application.seconds
-        left[author] = Owned(named, application.api_version, seconds)
+        time_ns = before.time_ns if before is not None and is_same else application.time_ns
+        left[author] = Owned(named, application.api_version, time_ns)
     return left

@@ -91,6 +91,10 @@ def _compare_parts(
 
 def _whole(topology: Topology, value: Any) -> FieldSet:
     """Return a part with everything below it, each level in the set."""
-    if topology.is_atomic or isinstance(value, Repeated):
+    if topology.is_atomic or not value or isinstance(value, Repeated):
         return {}
-    return member({step: _whole(topology.part(step), part) for step, part in parts(topology, value).items()})
+    below: FieldSet = {".": {}}
+    for step, part in parts(topology, value).items():
+        inner = topology.part(step)
+        below[step] = {} if inner.is_atomic else _whole(inner, part)
+    return below

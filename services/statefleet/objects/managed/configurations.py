@@ -30,9 +30,7 @@ def check(message_type: type[Message], topology: Topology, configuration: dict[s
         _, complaints = codec.decode(message_type, configuration)
     except BadRequest as error:
         raise _untyped(configuration, [error.message]) from None
-    found = list(
-        _problems(topology, configuration, (), schema.type_meta(topology.descriptor or message_type.DESCRIPTOR))
-    )
+    found = list(_problems(topology, configuration, (), _TYPE))
     if complaints and not any(problem.endswith(_UNDECLARED) for problem in found):
         # Within what is owned as one, positions name the items.
         found += ["." + text.split('"')[1] + _UNDECLARED for text in complaints]

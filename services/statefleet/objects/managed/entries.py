@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -10,7 +11,6 @@ import orjson
 from statefleet.api.meta.v1.object_meta_pb2 import ManagedFieldsEntry
 from statefleet.objects.codec import compact_json
 from statefleet.objects.managed.sets import FieldSet, union
-from statefleet.objects.times import to_time
 
 APPLY: Final = "Apply"
 UPDATE: Final = "Update"
@@ -18,6 +18,7 @@ UPDATE: Final = "Update"
 UPDATERS: Final = 10
 """How many entries of updates are kept apart; the oldest beyond become one."""
 _ANCIENT: Final = "ancient-changes"
+_SECOND: Final = 10**9
 
 
 class Author(NamedTuple):
@@ -36,8 +37,8 @@ class Owned(NamedTuple):
 
     fields: FieldSet
     api_version: str
-    seconds: int | None
-    """When that was last written, since the Unix epoch."""
+    time_ns: int | None
+    """When that was last written, in nanoseconds since the Unix epoch. JSON shows whole seconds of it."""
 
 
 Entries = dict[Author, Owned]
@@ -60,9 +61,20 @@ def read_entries(entries: Iterable[ManagedFieldsEntry]) -> Entries:
         if author in found:
             fields = union(found[author].fields, fields)
         if fields:
-            seconds = entry.time.seconds if entry.HasField("time") else None
-            found[author] = Owned(fields, entry.api_version, seconds)
+            time = entry.time
+            time_ns = time.seconds * _SECOND + time.nanos if entry.HasField("time") else None
+            found[author] = Owned(fields, entry.api_version, time_ns)
     return found
+
+
+def with_exact_times(entries: Entries, exact: Entries) -> Entries:
+    """Return entries that came in JSON, with the times that it cut to seconds as they were."""
+    whole = {
+        author: owned._replace(time_ns=exact[author].time_ns)
+        for author, owned in entries.items()
+        if author in exact and _second(owned) == _second(exact[author])
+    }
+    return {**entries, **whole}
 
 
 def write_entries(entries: Entries) -> list[ManagedFieldsEntry]:
@@ -85,14 +97,18 @@ def capped(entries: Entries) -> Entries:
         bucket = Author(_ANCIENT, UPDATE, owned.api_version)
         before = left.pop(bucket, None) or left.pop(first)
         del left[author]
-        left[bucket] = Owned(union(before.fields, owned.fields), owned.api_version, owned.seconds)
+        left[bucket] = Owned(union(before.fields, owned.fields), owned.api_version, owned.time_ns)
         surplus -= 1
     return left
 
 
 def _order(item: tuple[Author, Owned]) -> tuple[Any, ...]:
     author, owned = item
-    return author.operation, owned.seconds or 0, author.manager, owned.api_version, author.subresource
+    return author.operation, owned.time_ns or 0, author.manager, owned.api_version, author.subresource
+
+
+def _second(owned: Owned) -> int | None:
+    return None if owned.time_ns is None else owned.time_ns // _SECOND
 
 
 def _entry(author: Author, owned: Owned) -> ManagedFieldsEntry:
@@ -101,12 +117,13 @@ def _entry(author: Author, owned: Owned) -> ManagedFieldsEntry:
     )
     if author.subresource:
         entry.subresource = author.subresource
-    if owned.seconds is not None:
-        entry.time.CopyFrom(to_time(owned.seconds))
+    if owned.time_ns is not None:
+        entry.time.seconds, entry.time.nanos = divmod(owned.time_ns, _SECOND)
     entry.fields_v1.raw = compact_json(owned.fields, sort_keys=True)
     return entry
 
 
+@lru_cache(maxsize=1024)
 def _read_fields(raw: bytes) -> FieldSet:
     try:
         fields = orjson.loads(raw or b"{}")

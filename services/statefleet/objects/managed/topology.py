@@ -42,11 +42,8 @@ class Topology:
     """The message of an object, or of a list's items."""
     keys: tuple[str, ...] = ()
     """The fields that name a list's items, sorted."""
-
-    @property
-    def is_atomic(self) -> bool:
-        """Whether the value has one owner in all."""
-        return self.granularity is Granularity.ATOMIC
+    is_atomic: bool = False
+    """Whether the value has one owner in all."""
 
     def part(self, step: str) -> Topology:
         """Return how one part is divided, such as `f:spec` of an object or `k:{...}` of a list."""
@@ -73,7 +70,7 @@ class Topology:
         return next(lacking, "")
 
 
-ATOMIC: Final = Topology(Granularity.ATOMIC)
+ATOMIC: Final = Topology(Granularity.ATOMIC, is_atomic=True)
 _MAP: Final = Topology(Granularity.MAP)
 _SET: Final = Topology(Granularity.SET)
 

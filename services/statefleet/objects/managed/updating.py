@@ -18,6 +18,7 @@ from statefleet.objects.managed.entries import (
     UnreadableEntriesError,
     capped,
     read_entries,
+    with_exact_times,
 )
 from statefleet.objects.managed.sets import difference, union
 from statefleet.objects.managed.subjects import Document, subject_of
@@ -32,22 +33,23 @@ def tracked(asked: Iterable[ManagedFieldsEntry], stored: Iterable[ManagedFieldsE
     brought = list(asked)
     if len(brought) == 1 and not brought[0].ListFields():
         return {}
-    return _readable(brought) or _readable(stored)
+    known = _readable(stored)
+    return with_exact_times(_readable(brought), known) or known
 
 
-def created(message: Any, author: Author, seconds: int, entries: Entries) -> Entries:
+def created(message: Any, author: Author, time_ns: int, entries: Entries) -> Entries:
     """Return who owns what of a new object: its author all that is in it beside the empty object."""
     before = _empty(message.DESCRIPTOR)
-    return updated(entries, author, compare(topology(message.DESCRIPTOR), before, subject_of(message)), seconds)
+    return updated(entries, author, compare(topology(message.DESCRIPTOR), before, subject_of(message)), time_ns)
 
 
 def changed(before: Any, after: Any, subresource: str = "") -> Difference:
     """Return what a write changes in the fields that it may own."""
-    old, new = subject_of(before, subresource), subject_of(after, subresource)
-    return compare(topology(after.DESCRIPTOR), old, new)
+    old, new = _without_common(before, after)
+    return compare(topology(after.DESCRIPTOR), subject_of(old, subresource), subject_of(new, subresource))
 
 
-def updated(entries: Entries, author: Author, change: Difference, seconds: int) -> Entries:
+def updated(entries: Entries, author: Author, change: Difference, time_ns: int) -> Entries:
     """Return who owns what after an update: its author alone what it touches, nobody what it removes.
 
     The time of the author's entry is that of the last update that touched something.
@@ -63,8 +65,22 @@ def updated(entries: Entries, author: Author, change: Difference, seconds: int) 
     if change.touched:
         mine = left.get(author)
         fields = union(mine.fields, change.touched) if mine else change.touched
-        left[author] = Owned(fields, author.api_version, seconds)
+        left[author] = Owned(fields, author.api_version, time_ns)
     return capped(left)
+
+
+def _without_common(before: Any, after: Any) -> tuple[Any, Any]:
+    """Return copies of two objects without the parts that are equal, which would only be encoded to be compared."""
+    old, new = type(before)(), type(after)()
+    old.CopyFrom(before)
+    new.CopyFrom(after)
+    for field in before.DESCRIPTOR.fields:
+        if getattr(before, field.name) == getattr(after, field.name):
+            old.ClearField(field.name)
+            new.ClearField(field.name)
+    old.metadata.ClearField("managed_fields")
+    new.metadata.ClearField("managed_fields")
+    return old, new
 
 
 def _readable(entries: Iterable[ManagedFieldsEntry]) -> Entries:
