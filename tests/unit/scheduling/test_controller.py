@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,10 +39,10 @@ class Shown:
     def get(self, kind: Any, namespace: str, name: str) -> Any:
         return self.objects.get((kind, namespace, name))
 
-    def list(self, kind: Any, namespace: str = "") -> list[Any]:
+    def list(self, kind: Any, namespace: str = "") -> Sequence[Any]:
         return [each for (of, where, _), each in self.objects.items() if of is kind and namespace in ("", where)]
 
-    def by_node(self, node: str) -> list[Any]:
+    def by_node(self, node: str) -> Sequence[Any]:
         return [pod for pod in self.list(POD) if pod.spec.node_name == node]
 
     def subscribe(self, kind: Any, handler: Any) -> None:
