@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
+from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from statefleet.disruption.budget import DISRUPTED_SECONDS, Reckoning, reckon
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET, STATEFUL_SET
 from statefleet.objects.meta import controller_of, is_deleting
@@ -21,6 +21,9 @@ from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
 from statefleet.runtime.clock import Clock
 
+PAUSE_SECONDS = 0.1
+"""The least time between two statuses of a budget, where the later one is good news: while pods are rolled it would
+be out of date at once. What allows less is written without delay, for evictions rely on it."""
 _CONDITION = "DisruptionAllowed"
 _SCALED = (STATEFUL_SET.name, STATEFUL_SET.api_version)
 
@@ -35,6 +38,7 @@ class Disruption(Controller):
         self._recorder = recorder
         self._clock = clock
         self._selector = Memo(cache, POD_DISRUPTION_BUDGET, _selector)
+        self._written: dict[Key, float] = {}
 
     def watches(self) -> Sequence[Watched]:
         """Watch budgets, the pods that they select, and the sets that say how many there should be."""
@@ -48,6 +52,7 @@ class Disruption(Controller):
         """Write a budget's status."""
         budget = self._cache.get(POD_DISRUPTION_BUDGET, key.namespace, key.name)
         if budget is None or is_deleting(budget.metadata):
+            self._written.pop(key, None)
             return Result()
         selector = self._selector(budget)
         pods = [pod for pod in self._cache.list(POD, key.namespace) if selector.matches(pod.metadata.labels)]
@@ -56,6 +61,11 @@ class Disruption(Controller):
         self._tell(budget, reckoning)
         changed = _with_status(budget, reckoning, now)
         if changed.status != budget.status:
+            at = self._clock.monotonic()
+            wait = self._written.get(key, -PAUSE_SECONDS) + PAUSE_SECONDS - at
+            if wait > 0 and _is_good_news(changed.status, budget.status):
+                return Result(requeue_after=wait)
+            self._written[key] = at
             await act.update_status(changed)
         oldest = min(reckoning.disrupted.values(), default=None)
         return Result(requeue_after=None if oldest is None else oldest + DISRUPTED_SECONDS - now)
@@ -106,6 +116,16 @@ def _matters(before: Pod, after: Pod) -> bool:
         or is_deleting(before.metadata) != is_deleting(after.metadata)
         or is_terminal(before) != is_terminal(after)
         or before.metadata.labels != after.metadata.labels
+    )
+
+
+def _is_good_news(new: PodDisruptionBudgetStatus, old: PodDisruptionBudgetStatus) -> bool:
+    """Return whether a status allows no less than the one before, to the same budget."""
+    return (
+        new.observed_generation == old.observed_generation
+        and new.disruptions_allowed >= old.disruptions_allowed
+        and new.current_healthy >= old.current_healthy
+        and new.desired_healthy <= old.desired_healthy
     )
 
 
