@@ -83,7 +83,7 @@ class Process:
             text=True,
             env=os.environ | (environment or {}),
         )
-        self._ears = threading.Thread(target=self._listen)
+        self._ears = threading.Thread(target=self._listen, daemon=True)
         self._ears.start()
 
     def _listen(self) -> None:
