@@ -219,11 +219,6 @@ def test_what_there_is_and_what_it_means(kubectl: Kubectl) -> None:
     assert "is running at https://127.0.0.1:" in kubectl("cluster-info")
 
 
-def test_server_side_apply_is_refused_in_plain_words(kubectl: Kubectl) -> None:
-    refused = kubectl.fails("apply --server-side -f -", stdin=document(stateful_set()))
-    assert "server-side apply is not served" in refused
-
-
 def with_container(**fields: Any) -> dict[str, Any]:
     made = stateful_set()
     made["spec"]["template"]["spec"]["containers"][0].update(fields)

@@ -17,7 +17,7 @@ from statefleet.app.addresses import Address
 from statefleet.app.authority import ADMIN, Identities, component
 from statefleet.app.gateways import open_gateway
 from statefleet.app.metrics import exposed, store_metrics, tell_of_agent
-from statefleet.app.peers import SERVICES, WORKLOAD_STORE
+from statefleet.app.peers import SERVICES, WORKLOAD_STORE, manager_of
 from statefleet.app.release import VERSION
 from statefleet.app.services import open_service, register
 from statefleet.app.workers import build_worker
@@ -105,7 +105,7 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
                 SERVICES[service]: server.channel(component(name), interceptors=client_interceptors())
                 for service, server in servers.items()
             }
-            return Fleet(channels, field_manager=name, clock=clock, rand=rand)
+            return Fleet(channels, field_manager=manager_of(name), clock=clock, rand=rand)
 
         grpc_port = 0
         if settings.grpc_listen is not None:

@@ -16,6 +16,14 @@ NODE_REGISTRY = "node-registry"
 SERVICES: Mapping[str, int] = {WORKLOAD_STORE: WORKLOADS, REVISION_HISTORY: REVISIONS, NODE_REGISTRY: NODES}
 """The services by the name under which `statefleet serve` knows them."""
 
+_UNRECORDED = frozenset({"agent", "worker"})
+"""Parts that write on their own account, and much: their fields have no recorded owner."""
+
+
+def manager_of(part: str) -> str:
+    """Return the field manager as which a part of the suite writes where it writes for nobody else; empty: none."""
+    return "" if part in _UNRECORDED else part
+
 
 @dataclass(frozen=True, slots=True)
 class Peers:

@@ -17,7 +17,7 @@ from statefleet.app.addresses import Address
 from statefleet.app.authority import Identities
 from statefleet.app.gateways import open_gateway
 from statefleet.app.metrics import announced, store_metrics, tell_of_agent
-from statefleet.app.peers import SERVICES, Peers
+from statefleet.app.peers import SERVICES, Peers, manager_of
 from statefleet.app.release import VERSION
 from statefleet.app.services import open_service, register
 from statefleet.app.workers import build_worker
@@ -46,7 +46,7 @@ async def connected(peers: Peers, name: str) -> AsyncIterator[Fleet]:
     tls = Identities(peers.certificates, SystemClock()).caller(name)
     channels = {SERVICES[service]: connect(str(address), tls=tls) for service, address in peers.services.items()}
     try:
-        yield Fleet(channels, field_manager=name)
+        yield Fleet(channels, field_manager=manager_of(name))
     finally:
         for channel in channels.values():
             await channel.close(None)

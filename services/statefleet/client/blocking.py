@@ -130,6 +130,7 @@ class BlockingFleet(Blocking[Fleet]):
     create = _call(Fleet.create)
     update = _call(Fleet.update)
     update_status = _call(Fleet.update_status)
+    apply = _call(Fleet.apply)
     delete = _call(Fleet.delete)
     bind = _call(Fleet.bind)
     evict = _call(Fleet.evict)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import grpc.aio
+import orjson
 from google.protobuf.message import Message
 
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.api.nodes.v1.node_registry_pb2_grpc import NodeRegistryStub
 from statefleet.api.object.v1.object_pb2 import ObjectKey
 from statefleet.api.object.v1.verbs_pb2 import (
+    ApplyRequest,
     CreateRequest,
     DeleteRequest,
     DeleteResponse,
@@ -65,6 +67,8 @@ class Written(Generic[M]):
 
     object: M
     warnings: tuple[str, ...] = ()
+    created: bool = False
+    """Whether an apply added the object."""
 
 
 class Verbs:
@@ -238,6 +242,34 @@ class Verbs:
         request = UpdateStatusRequest(object=kind.wrap(message), options=options)
         return await self._written(kind, "UpdateStatus", request, timeout)
 
+    async def apply(
+        self,
+        kind: Kind[M],
+        name: str,
+        namespace: str,
+        configuration: Mapping[str, Any],
+        *,
+        subresource: str = "",
+        force: bool = False,
+        dry_run: bool = False,
+        field_manager: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Written[M]:
+        """Give an object the fields that a configuration names, a JSON object in the kind's current version.
+
+        What this field manager applied before, names no more and nobody else manages goes; an object that does not
+        exist is added. Conflict where that changes what others manage, unless `force` takes it over.
+        """
+        request = ApplyRequest(
+            key=key_of(kind, name, namespace),
+            configuration=orjson.dumps(configuration),
+            subresource=subresource,
+            force=force,
+            options=self._options(None, dry_run, field_manager, request_id),
+        )
+        return await self._written(kind, "Apply", request, timeout)
+
     async def delete(
         self,
         kind: Kind[Any],
@@ -262,7 +294,7 @@ class Verbs:
 
     async def _written(self, kind: Kind[M], method: str, request: Message, timeout: float | None) -> Written[M]:
         response = await self._call(kind.service, method, request, timeout)
-        return Written(kind.unwrap(response.object), tuple(response.warnings))
+        return Written(kind.unwrap(response.object), tuple(response.warnings), response.created)
 
     async def _call(self, service: int, method: str, request: Message, timeout: float | None) -> Any:
         return await self._caller(service).unary(method, request, timeout)

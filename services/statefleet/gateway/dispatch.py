@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from statefleet.client.fleet import Fleet
 from statefleet.gateway.answers import Answer, Call, Stream
+from statefleet.gateway.applying import APPLY_PATCH, apply
+from statefleet.gateway.documents import content_type
 from statefleet.gateway.patching import ObjectPatched, patch
 from statefleet.gateway.presenting import Presenter
 from statefleet.gateway.queries import Query, flag
@@ -78,6 +80,8 @@ class Dispatch:
         return self._verbs[_shape(target)][method]
 
     async def _patch(self, call: Call) -> Answer:
+        if content_type(call.content_type) == APPLY_PATCH:
+            return await apply(call, self._fleet, self._presenter)
         return await patch(call, ObjectPatched(self._fleet, self._presenter, call))
 
     async def _patch_scale(self, call: Call) -> Answer:

@@ -14,10 +14,11 @@ from statefleet.client.fleet import Fleet
 from statefleet.errors import BadRequest, Conflict, Internal, Invalid, UnsupportedMediaType
 from statefleet.gateway import decoding, documents, encoding
 from statefleet.gateway.answers import Answer, Call
+from statefleet.gateway.applying import APPLY_PATCH
 from statefleet.gateway.decoding import Decoded
 from statefleet.gateway.documents import UnreadableError
 from statefleet.gateway.presenting import Presenter
-from statefleet.gateway.queries import IGNORE, STRICT, WriteOptions, write_options
+from statefleet.gateway.queries import IGNORE, STRICT, WriteOptions, check_patch_options, write_options
 from statefleet.gateway.status import UnclassifiedError
 from statefleet.gateway.writing import check_names
 from statefleet.objects import patch as patches
@@ -25,7 +26,6 @@ from statefleet.objects import patch as patches
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
 TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH)
 UNKNOWN_FORMAT = "the body of the request was in an unknown format"
 
@@ -95,6 +95,7 @@ class ObjectPatched:
 async def patch(call: Call, patched: Patched) -> Answer:
     """Apply the patch in the body. Conflict where others wrote each time in between."""
     options = write_options(call.query, call.user_agent, "PatchOptions")
+    check_patch_options(call.query)
     reading = read_patch(call)
     for attempt in range(1, ATTEMPTS + 1):
         current, document = await patched.read()
@@ -134,8 +135,8 @@ def read_patch(call: Call) -> ReadPatch:
     """Return the patch of a request by its content type. UnsupportedMediaType and BadRequest where it is none."""
     media_type = documents.content_type(call.content_type)
     if media_type not in TYPES:
-        told = "server-side apply is not served" if media_type == APPLY_PATCH else UNKNOWN_FORMAT
-        raise UnsupportedMediaType(f"{told} - accepted media types include: {', '.join(TYPES)}")
+        accepted = TYPES if call.target.subresource == "scale" else (*TYPES, APPLY_PATCH)
+        raise UnsupportedMediaType(f"{UNKNOWN_FORMAT} - accepted media types include: {', '.join(accepted)}")
     try:
         value = documents.read_json(call.body)
     except UnreadableError as error:

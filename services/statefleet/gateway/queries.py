@@ -129,6 +129,12 @@ def write_options(query: Query, user_agent: str, kind: str) -> WriteOptions:
     return WriteOptions(bool(query.get("dryRun")), manager or default, validation or WARN)
 
 
+def check_patch_options(query: Query) -> None:
+    """Refuse what only server-side apply has. Raises Invalid."""
+    if "force" in query:
+        raise invalid_options("PatchOptions", (_forbidden("force", "may not be specified for non-apply patch"),))
+
+
 def delete_options(query: Query) -> DeleteOptions:
     """Return the delete options that stand in a query, for requests without a body."""
     options = DeleteOptions()

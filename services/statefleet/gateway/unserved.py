@@ -36,7 +36,6 @@ APIS: Final = {
         "agents' heartbeats are kept in memory; `describe node` says that it found no lease, and shows Ready"
     ),
     "events.k8s.io": "events are served in their core form, which kubectl reads",
-    "server-side apply": "fields have no owners yet; client-side apply, diff and dry run work",
     "`/api/v1/watch/…`": "given up by Kubernetes since 1.11 for `?watch=true`, which is served",
     "answers in protobuf": "bodies may come in protobuf; answers are JSON or YAML, which every client takes too",
 }

@@ -25,6 +25,7 @@ from statefleet.nodes.strategy import NodeStrategy
 from statefleet.objects.kinds import NODE
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
+from statefleet.store.owners import owners_after
 from statefleet.store.rejections import not_found
 from statefleet.store.updates import settle
 from statefleet.store.verbs import Home, ObjectServicer, answer
@@ -72,6 +73,7 @@ class NodeRegistry(ObjectServicer, NodeRegistryServicer):
 
     async def Cordon(self, request: CordonRequest, context: Any) -> WriteResponse:
         """Set whether pods may be scheduled to a node."""
+        owners = owners_after(request.options, NODE)
 
         def decide(draft: Draft) -> Node:
             stored = draft.state.get(Key(NODE.name, "", request.name))
@@ -82,6 +84,7 @@ class NodeRegistry(ObjectServicer, NodeRegistryServicer):
                 node.spec.unschedulable = True
             else:
                 node.spec.ClearField("unschedulable")
+            owners.put(node, stored.message, node, draft.now)
             settle(draft, self._nodes.strategy, stored, node)
             return node
 

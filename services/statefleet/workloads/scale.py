@@ -11,6 +11,7 @@ from statefleet.objects.kinds import STATEFUL_SET
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.validation import invalid_named
 from statefleet.store.draft import Draft
+from statefleet.store.owners import UNRECORDED, Owners
 from statefleet.store.strategy import Strategy
 from statefleet.store.updates import settle, stored_for
 
@@ -33,7 +34,9 @@ def admit_scalable(key: ObjectKey) -> None:
         raise NotFound("the server could not find the requested resource")
 
 
-def decide_scale(draft: Draft, strategy: Strategy[StatefulSet], key: ObjectKey, scale: Scale) -> StatefulSet:
+def decide_scale(
+    draft: Draft, strategy: Strategy[StatefulSet], key: ObjectKey, scale: Scale, owners: Owners = UNRECORDED
+) -> StatefulSet:
     """Return the set with the replicas asked for, having put the change, if it is one, into the draft.
 
     The scale's uid and resource version, where set, must be the set's. Raises NotFound, Conflict and Invalid.
@@ -52,6 +55,7 @@ def decide_scale(draft: Draft, strategy: Strategy[StatefulSet], key: ObjectKey, 
     if scaled.spec.replicas != replicas:
         scaled.spec.replicas = replicas
         scaled.metadata.generation += 1
+    owners.put(scaled, stored.message, scaled, draft.now)
     settle(draft, strategy, stored, scaled)
     return scaled
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.object.v1.object_pb2 import Object, ObjectKey
 from statefleet.api.object.v1.verbs_pb2 import (
+    ApplyRequest,
     CreateRequest,
     DeleteResponse,
     GetRequest,
@@ -30,6 +31,7 @@ from statefleet.api.workloads.v1.workload_store_pb2_grpc import WorkloadStoreSer
 from statefleet.objects.kinds import EVENT, NAMESPACE, POD, STATEFUL_SET, held_kind
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
+from statefleet.store.owners import owners_after
 from statefleet.store.reading import get
 from statefleet.store.verbs import Home, ObjectServicer, answer, answer_delete
 from statefleet.store.writing import Writer
@@ -68,10 +70,20 @@ class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
         response.warnings.extend(unacted(_message(response.object), before, runtime=self._runtime))
         return response
 
+    async def Apply(self, request: ApplyRequest, context: Any) -> WriteResponse:
+        """Apply a configuration, and say what of the object nothing acts on."""
+        before = self._stored_under(Key.of(request.key))
+        response = await super().Apply(request, context)
+        response.warnings.extend(unacted(_message(response.object), before, runtime=self._runtime))
+        return response
+
     def _stored(self, wrapped: Object) -> Any:
         """Return the object that one in a request is to replace, None where it is not known."""
         home, message = self._held(wrapped)
-        entry = home.replica.state.get(Key(home.kind.name, message.metadata.namespace, message.metadata.name))
+        return self._stored_under(Key(home.kind.name, message.metadata.namespace, message.metadata.name))
+
+    def _stored_under(self, key: Key) -> Any:
+        entry = self.home(key.kind).replica.state.get(key)
         return None if entry is None else entry.message
 
     async def Bind(self, request: BindRequest, context: Any) -> WriteResponse:
@@ -103,8 +115,9 @@ class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
         """Set how many replicas a set should have."""
         admit_scalable(request.key)
         home = self.home(STATEFUL_SET.name)
+        owners = owners_after(request.options, home.kind, "scale")
         written = await home.writer.write(
-            request.options, lambda draft: decide_scale(draft, home.strategy, request.key, request.scale)
+            request.options, lambda draft: decide_scale(draft, home.strategy, request.key, request.scale, owners)
         )
         asked = ObjectMeta(namespace=request.key.namespace, name=request.key.name)
         return ScaleResponse(scale=scale_of(answer(home, asked, written).object.stateful_set))

@@ -15,7 +15,7 @@ from statefleet.objects.managed.conflicts import conflict, conflicts
 from statefleet.objects.managed.entries import APPLY, UPDATE, Author, Entries, Owned
 from statefleet.objects.managed.merging import merged, pruned
 from statefleet.objects.managed.sets import FieldSet, difference, union
-from statefleet.objects.managed.subjects import Document, subject, subject_of
+from statefleet.objects.managed.subjects import Document, fields_named, subject, subject_of
 from statefleet.objects.managed.topology import Topology, topology
 from statefleet.objects.managed.updating import created
 from statefleet.objects.meta import LAST_APPLIED_ANNOTATION
@@ -71,7 +71,7 @@ def apply(live: Any, entries: Entries, application: Application, *, is_new: bool
     _admit(live, document, entries, application, change)
     if _continues_client_side(live, application):
         message.metadata.annotations[LAST_APPLIED_ANNOTATION] = last_applied(application.document)
-    named = fields_of(kind, subject(application.document, sub))
+    named = fields_named(kind, application.document, sub)
     return Applied(message, _entries_after(entries, application, named, change))
 
 
@@ -121,7 +121,7 @@ def _applied_by_client(live: Any, document: Document) -> FieldSet:
         return {}
     kind = topology(live.DESCRIPTOR)
     change = compare(kind, subject_of(message), subject(document))
-    return difference(fields_of(kind, subject(before)), union(change.touched, change.removed))
+    return difference(fields_named(kind, before), union(change.touched, change.removed))
 
 
 def _entries_after(entries: Entries, application: Application, named: FieldSet, change: Difference) -> Entries:

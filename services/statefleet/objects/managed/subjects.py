@@ -11,6 +11,9 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from statefleet.objects import codec
+from statefleet.objects.managed.comparing import fields_of
+from statefleet.objects.managed.sets import FieldSet
+from statefleet.objects.managed.topology import Topology
 
 _IDENTITY: Final = ("apiVersion", "kind")
 _SERVER_METADATA: Final = (
@@ -39,6 +42,13 @@ def subject(document: Document, subresource: str = "") -> Document:
     if isinstance(metadata, dict):
         rest["metadata"] = {name: value for name, value in metadata.items() if name not in _SERVER_METADATA}
     return rest
+
+
+def fields_named(topology: Topology, document: Document, subresource: str = "") -> FieldSet:
+    """Return the fields that a configuration names and that may have owners."""
+    named = fields_of(topology, subject(document, subresource))
+    # Every object has metadata: it is not the configuration's where nothing in it is.
+    return {step: below for step, below in named.items() if step != "f:metadata" or below}
 
 
 def subject_of(message: Message, subresource: str = "") -> Document:
