@@ -24,10 +24,10 @@ class Rand(Protocol):
 
 
 class SystemRand:
-    """Randomness of the machine, or repeatable from a seed."""
+    """Randomness that the machine seeds, or repeatable from a seed. Nothing secret is made of it."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 -- repeatable on purpose
+        self._random = random.Random(seed)  # noqa: S311 -- names and identifiers, no secrets
 
     def uuid(self) -> str:
         """Return a random UUID in its text form."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ AGGREGATION_SECONDS = 600.0
 """An event that repeats within this time of its last occurrence is counted instead of added."""
 LONGEST_QUEUE = 1000
 """Events beyond so many that wait to be written are dropped: they explain, they do not decide."""
+LARGEST_BATCH = 32
+"""How many events are written at once."""
 _REMEMBERED = 4096
 
 NORMAL = "Normal"
@@ -80,18 +83,21 @@ class EventSink:
         occurrences.last = now
 
     async def run(self) -> None:
-        """Write events until cancelled."""
+        """Write events until cancelled: what gathered while some were being written goes together after them."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                same = next(iter(self._waiting))
-                event = self._compose(same, self._waiting.pop(same))
-                try:
-                    self._remember(same, await self._write(event))
-                except FleetError as error:
-                    self._known.pop(same, None)
-                    _log.info("event not written", reason=event.reason, about=same.name, error=error.message)
+                batch = list(itertools.islice(self._waiting, LARGEST_BATCH))
+                await asyncio.gather(*(self._put(same, self._waiting.pop(same)) for same in batch))
+
+    async def _put(self, same: _Sameness, occurrences: _Occurrences) -> None:
+        event = self._compose(same, occurrences)
+        try:
+            self._remember(same, await self._write(event))
+        except FleetError as error:
+            self._known.pop(same, None)
+            _log.info("event not written", reason=event.reason, about=same.name, error=error.message)
 
     async def _write(self, event: Event) -> Event:
         if event.metadata.resource_version:
