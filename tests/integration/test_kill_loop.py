@@ -18,8 +18,8 @@ from support.suite import ROOMY, Suite, running_suite
 
 KILLS = 9
 REPLICAS = 10
-DELAYS = ("--start-delay=0.15", "--ready-delay=0.15", "--stop-delay=0.1")
-"""An update takes about four seconds: longer than the lives between the kills together."""
+DELAYS = ("--start-delay=0.2", "--ready-delay=0.2", "--stop-delay=0.1")
+"""An update takes five seconds at least: longer than the lives between the kills together."""
 
 
 class Writer:
@@ -48,16 +48,22 @@ class Writer:
         self.acknowledged[name] = value
 
 
-async def kill_and_start(suite: Suite, moments: random.Random) -> None:
-    """Let the suite live and die KILLS times, at times before it is ready, and start it for good."""
+async def kill_and_start(suite: Suite, moments: random.Random, update: RollingUpdate) -> int:
+    """Let the suite live and die KILLS times, at times before it is ready, and start it for good.
+
+    Return how many of the kills came before the update was done.
+    """
+    hits = 0
     for _ in range(KILLS):
         await asyncio.sleep(moments.uniform(0.05, 0.6))
+        hits += not update.done
         await asyncio.to_thread(suite.process.kill)
         if moments.random() < 0.3:
             suite.launch()
             await asyncio.sleep(moments.uniform(0.0, 0.6))
             await asyncio.to_thread(suite.process.kill)
         await asyncio.to_thread(suite.start)
+    return hits
 
 
 async def watch(events: AsyncGenerator[Event, None], update: RollingUpdate) -> None:
@@ -82,11 +88,12 @@ async def test_an_update_is_finished_in_order_and_no_write_is_lost(tmp_path: Pat
             change = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": f"{IMAGE}:2"}]}}}}
             await api.persist("PATCH", f"{SETS}/web", change, STRATEGIC)
             watching = asyncio.create_task(watch(events, update))
-            await kill_and_start(suite, random.Random(seed))
+            hits = await kill_and_start(suite, random.Random(seed), update)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await watching
             writer.stopping = True
             await writing
+            assert hits == KILLS
             assert update.violations == []
             assert update.deleted == list(reversed(range(REPLICAS)))
             stored = {item["metadata"]["name"]: item["data"] for item in (await api.get(CONFIG_MAPS))["items"]}
