@@ -84,10 +84,11 @@ def test_from_client_side_apply_to_server_side_and_back(kubectl: Kubectl) -> Non
     kubectl.apply(stateful_set(tag="1"))
     assert ("kubectl-client-side-apply", "Update") in managers(kubectl, "sts web")
     assert apply(kubectl, stateful_set(tag="2")) == "statefulset.apps/web serverside-applied"
-    assert set(managers(kubectl, "sts web")) == {("kubectl", "Apply")}
-    without_policy = stateful_set(tag="2")
-    kubectl.apply(without_policy)
-    assert '"tag' not in kubectl.json("sts web")["metadata"]["annotations"]
+    # kubectl keeps the annotation that client-side apply goes by, as a manager of its own.
+    assert set(managers(kubectl, "sts web")) == {("kubectl", "Apply"), ("kubectl-last-applied", "Apply")}
+    assert (
+        ":2" in kubectl.json("sts web")["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"]
+    )
     kubectl.apply(stateful_set(tag="3"))
     assert kubectl.json("sts web")["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":3")
 

@@ -19,6 +19,7 @@ from statefleet.api.rollouts.v1.rollouts_pb2 import PodProgress, Progress, UndoR
 from statefleet.api.rollouts.v1.rollouts_pb2_grpc import RolloutsStub, add_RolloutsServicer_to_server
 from statefleet.client.rollouts import Rollouts, Target, daemon_set, stateful_set
 from statefleet.errors import BadRequest, Conflict, Invalid, NotFound
+from statefleet.objects.authors import TEMPLATE, author_of
 from statefleet.objects.kinds import DAEMON_SET, STATEFUL_SET
 from statefleet.objects.meta import RESTARTED_AT_ANNOTATION
 from statefleet.rollouts.servicer import Rollouts as RolloutsServer
@@ -71,7 +72,8 @@ class Bench:
         return (await self.get()).spec.template.spec.containers[0].image
 
     async def author(self) -> str:
-        (entry,) = (await self.get()).metadata.managed_fields
+        entry = author_of((await self.get()).metadata, TEMPLATE)
+        assert entry is not None
         return entry.manager
 
 

@@ -147,7 +147,7 @@ async def test_unknown_fields(client: Client, fleet: MemoryFleet) -> None:
 @pytest.mark.parametrize(
     ("content_type", "patch", "code"),
     [
-        ("application/apply-patch+yaml", "metadata: {}", 415),
+        ("application/apply-patch+yaml", "metadata: {}", 422),
         ("application/json", "{}", 415),
         (MERGE, "{", 400),
         (MERGE, "[]", 422),
