@@ -37,13 +37,14 @@ class Result(NamedTuple):
 class Kubectl:
     """Runs kubectl with a configuration, in a namespace.
 
-    A command is one string, as one would type it; arguments that need no splitting may follow.
+    A command is one string, as one would type it; arguments that need no splitting may follow. `program` is the one
+    to run where it is to be another than the newest.
     """
 
-    def __init__(self, kubeconfig: Path, namespace: str = "default") -> None:
+    def __init__(self, kubeconfig: Path, namespace: str = "default", program: str = "") -> None:
         self.namespace = namespace
         self._environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)}
-        self._base = [find_kubectl(), f"--namespace={namespace}"]
+        self._base = [program or find_kubectl(), f"--namespace={namespace}"]
 
     def run(self, command: str, *more: str, stdin: str = "", **environment: str) -> Result:
         """Run a command to its end, whatever that is."""
@@ -91,10 +92,15 @@ class Kubectl:
     @contextmanager
     def stream(self, selector: str = "") -> Iterator[PodStream]:
         """Watch pods with `kubectl get pods --watch` for as long as the block lasts."""
-        command = ["get", "pods", f"--selector={selector}", "--watch", "--output-watch-events", "-v=6"]
-        process = Process([*self._base, *command], self._environment)
-        try:
+        with self.follow(f"get pods --selector={selector} --watch --output-watch-events -v=6") as process:
             yield PodStream(process.heard)
+
+    @contextmanager
+    def follow(self, command: str) -> Iterator[Process]:
+        """Run a command that does not end, such as a watch, for as long as the block lasts."""
+        process = Process([*self._base, *shlex.split(command)], self._environment)
+        try:
+            yield process
         finally:
             process.kill()
 
