@@ -26,6 +26,11 @@ async def test_the_root_lists_where_to_begin(client: Client) -> None:
             assert response.status == 200, path
 
 
+async def test_there_are_no_custom_kinds(client: Client) -> None:
+    code, found = await client.call("GET", pages.CUSTOM_KINDS)
+    assert (code, found["kind"], found["items"]) == (200, "CustomResourceDefinitionList", [])
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/readyz/", "/livez/ping", "/readyz/ping"])
 def test_what_is_well_says_ok(path: str) -> None:
     answer = pages.health(True, path)
