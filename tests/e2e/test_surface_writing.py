@@ -150,6 +150,17 @@ def test_apply_prunes_what_is_no_longer_declared(kubectl: Kubectl) -> None:
     assert kubectl("get cm -o name").split() == ["configmap/b", "configmap/other"]
 
 
+def test_an_apply_set_prunes_without_being_told_the_kinds(kubectl: Kubectl) -> None:
+    prune = "apply --prune --applyset=configmaps/members -f -"
+    one, two = config("one", app="set"), config("two", app="set")
+    assert kubectl(prune, stdin=document(one, two, service()), KUBECTL_APPLYSET="true").count("created") == 3
+    assert kubectl(prune, stdin=document(one), KUBECTL_APPLYSET="true").splitlines() == [
+        "configmap/one unchanged",
+        "configmap/two pruned",
+        "service/web pruned",
+    ]
+
+
 GENERATED = {
     "serviceaccount robot": ("sa robot", "{.metadata.name}", "robot"),
     "pdb half --selector=app=x --min-available=50%": ("pdb half", "{.spec.minAvailable}", "50%"),

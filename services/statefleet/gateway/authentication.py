@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from statefleet.errors import BadRequest, Unauthorized
-from statefleet.rpc.identity import AUTHENTICATED_GROUP, Identity
+from statefleet.errors import BadRequest, Forbidden, Unauthorized
+from statefleet.rpc.identity import AUTHENTICATED_GROUP, MASTERS_GROUP, Identity
 
 
 class Tokens(Protocol):
@@ -69,8 +69,13 @@ class Authenticator:
 def impersonated(caller: Identity, name: str, groups: Sequence[str]) -> Identity:
     """Return who a caller asks to be taken for (`kubectl --as`), by the headers Impersonate-User and -Group.
 
-    Every caller is an administrator, so everybody may. BadRequest for groups of nobody.
+    Forbidden for whom is not of the group system:masters, BadRequest for groups of nobody.
     """
+    if (name or groups) and MASTERS_GROUP not in caller.groups:
+        raise Forbidden(
+            f'users "{name}" is forbidden: User "{caller.name}" cannot impersonate resource "users" '
+            'in API group "" at the cluster scope'
+        )
     if name:
         return _authenticated(name, tuple(groups))
     if groups:

@@ -36,6 +36,9 @@ APIS: Final = {
         "agents' heartbeats are kept in memory; `describe node` says that it found no lease, and shows Ready"
     ),
     "events.k8s.io": "events are served in their core form, which kubectl reads",
+    "`cluster-info dump`, `apply --prune` without a list of kinds": (
+        "kubectl asks for kinds that are not served; `--prune-allowlist` or an ApplySet prunes"
+    ),
     "`/api/v1/watch/…`": "given up by Kubernetes since 1.11 for `?watch=true`, which is served",
     "answers in protobuf": "bodies may come in protobuf; answers are JSON or YAML, which every client takes too",
 }

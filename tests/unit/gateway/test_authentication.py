@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from statefleet.errors import Unauthorized
-from statefleet.gateway.authentication import Authenticator, StaticTokens
+from statefleet.errors import BadRequest, Forbidden, Unauthorized
+from statefleet.gateway.authentication import Authenticator, StaticTokens, impersonated
 from statefleet.rpc.identity import AUTHENTICATED_GROUP, MASTERS_GROUP, Identity
 
 CERTIFICATE = {"subject": ((("organizationName", MASTERS_GROUP),), (("commonName", "admin"),))}
@@ -49,3 +49,13 @@ def test_a_malformed_token_file_is_refused(tmp_path: Path) -> None:
     path.write_text("abc,ann\n", encoding="utf-8")
     with pytest.raises(ValueError, match="line 1"):
         StaticTokens.read(path)
+
+
+def test_an_administrator_may_be_taken_for_somebody_else() -> None:
+    admin = Identity("admin", (MASTERS_GROUP,))
+    assert impersonated(admin, "", ()) is admin
+    assert impersonated(admin, "ann", ["dev"]) == Identity("ann", ("dev", AUTHENTICATED_GROUP))
+    with pytest.raises(BadRequest, match="without a user"):
+        impersonated(admin, "", ["dev"])
+    with pytest.raises(Forbidden, match='User "robot" cannot impersonate'):
+        impersonated(Identity("robot", ("ci",)), "admin", [MASTERS_GROUP])
