@@ -125,7 +125,7 @@ _SET_FIELDS: Final = frozenset(
 
 _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "core.v1.Container.ports": ("containerPort", "protocol"),
-    "core.v1.EphemeralContainer.ports": ("containerPort", "protocol"),
+    "core.v1.EphemeralContainerCommon.ports": ("containerPort", "protocol"),
     "core.v1.PodSpec.topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "core.v1.PodStatus.volumeHealth": ("name",),
     "core.v1.PodVolumeHealth.healthConditions": ("reason", "status"),
