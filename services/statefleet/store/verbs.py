@@ -131,9 +131,9 @@ class ObjectServicer:
     async def Apply(self, request: ApplyRequest, context: Any) -> WriteResponse:
         """Apply a configuration: set the fields that it names, for the field manager that names them."""
         home = self.home(request.key.kind)
+        document = read_configuration(home.kind, request)
         if request.subresource:
             _admit_status(home)
-        document = read_configuration(home.kind, request)
 
         def decide(draft: Draft) -> Applying:
             return decide_application(
