@@ -161,6 +161,13 @@ def test_an_apply_set_prunes_without_being_told_the_kinds(kubectl: Kubectl) -> N
     ]
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "Bogus"])
+def test_a_kind_that_is_not_served_is_called_so(kubectl: Kubectl, kind: str) -> None:
+    unknown = document({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}})
+    for command in ("create", "apply", "delete"):
+        assert f'no matches for kind "{kind}" in version "apps/v1"' in kubectl.fails(f"{command} -f -", stdin=unknown)
+
+
 GENERATED = {
     "serviceaccount robot": ("sa robot", "{.metadata.name}", "robot"),
     "pdb half --selector=app=x --min-available=50%": ("pdb half", "{.spec.minAvailable}", "50%"),

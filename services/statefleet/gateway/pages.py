@@ -27,6 +27,18 @@ VERSION: Mapping[str, str] = {
 }
 """The Kubernetes version whose API is followed: clients judge by it what they can ask for."""
 
+EXTENSIONS: Mapping[str, Mapping[str, Any]] = {
+    f"/apis/apiextensions.k8s.io/{version}/customresourcedefinitions": {
+        "kind": "CustomResourceDefinitionList",
+        "apiVersion": f"apiextensions.k8s.io/{version}",
+        "metadata": {"resourceVersion": "1"},
+        "items": [],
+    }
+    for version in ("v1", "v1beta1")
+}
+"""Lists of what extends the API, which nothing does. No discovery document has them: kubectl asks unbidden, to judge
+a kind that it does not know, and only after an answer does it say that there is no such kind."""
+
 OPENAPI_PROTOBUF = frozenset(
     {
         "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
@@ -83,6 +95,8 @@ def page(path: str, accept: str) -> Answer | None:
         return _root(path, accept)
     if path == "/version":
         return _json(VERSION)
+    if path in EXTENSIONS:
+        return _json(EXTENSIONS[path])
     if path == CUSTOM_KINDS:
         return _json(_NO_CUSTOM_KINDS)
     if path.startswith("/openapi/"):

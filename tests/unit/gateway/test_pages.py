@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from statefleet.gateway import pages, routes, unserved
+from statefleet.gateway import discovery, pages, routes, unserved
 from support.gateway_client import Client, serve
 from support.memory_fleet import MemoryFleet
 
@@ -59,6 +59,13 @@ async def test_what_is_not_served_is_refused_with_the_reason(client: Client, plu
         code, answer = await client.call(method, f"{path}?stdout=1")
         assert (code, answer["kind"], answer["reason"]) == (405, "Status", "MethodNotAllowed")
         assert answer["message"] == f"{plural}/{name} is not served: {unserved.SUBRESOURCES[plural, name]}"
+
+
+async def test_nothing_extends_the_api(client: Client) -> None:
+    for version in ("v1", "v1beta1"):
+        code, found = await client.call("GET", f"/apis/apiextensions.k8s.io/{version}/customresourcedefinitions")
+        assert (code, found["items"]) == (200, [])
+    assert discovery.group("apiextensions.k8s.io") is None
 
 
 def test_what_nobody_knows_is_not_explained() -> None:
