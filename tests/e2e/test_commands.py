@@ -53,7 +53,7 @@ def test_what_apply_says(kubectl: Kubectl) -> None:
     assert kubectl("get sts web -o jsonpath={.spec.template.spec.containers[0].image}") == f"{IMAGE}:2"
     listed = {"apiVersion": "v1", "kind": "List", "items": [stateful_set(tag="3"), service()]}
     assert kubectl.apply(listed) == "statefulset.apps/web configured\nservice/web unchanged\n"
-    assert kubectl("replace -f -", stdin=document(stateful_set(tag="4"))) == "statefulset.apps/web replaced\n"
+    assert kubectl("replace -f -", stdin=document(service())) == "service/web replaced\n"
     refused = kubectl.fails("create -f -", stdin=document(changed))
     assert 'statefulsets.apps "web" already exists' in refused
 
