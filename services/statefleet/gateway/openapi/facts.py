@@ -48,15 +48,6 @@ NOT_REQUIRED: Final = frozenset(
 )
 """Fields that JSON always has and that need not be given."""
 
-LIST_KEYS: Final = {
-    "Container.ports": ["containerPort", "protocol"],
-    "EphemeralContainer.ports": ["containerPort", "protocol"],
-    "EphemeralContainerCommon.ports": ["containerPort", "protocol"],
-    "PodSpec.topologySpreadConstraints": ["topologyKey", "whenUnsatisfiable"],
-    "ServiceSpec.ports": ["port", "protocol"],
-}
-"""Keys by which server-side apply matches list items, where they are not the one merge key of patches."""
-
 
 @dataclass(frozen=True, slots=True)
 class OldSpec:

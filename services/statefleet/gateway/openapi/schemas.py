@@ -12,7 +12,8 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from statefleet.api.meta.v1 import options_pb2
-from statefleet.gateway.openapi.facts import LIST_KEYS, NOT_REQUIRED, REQUIRED_MESSAGES, OldSpec
+from statefleet.gateway.openapi.facts import NOT_REQUIRED, REQUIRED_MESSAGES, OldSpec
+from statefleet.objects.managed.topology import field_topology
 
 Schema = dict[str, Any]
 
@@ -195,14 +196,16 @@ def _extensions(field: FieldDescriptor) -> Schema:
         found["x-kubernetes-patch-merge-key"] = key
     if strategy:
         found["x-kubernetes-patch-strategy"] = strategy
-    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-    if field.is_repeated and not is_map:
-        found |= _list_type(field, key, strategy)
+    if field.is_repeated:
+        found |= _division(field)
     return found
 
 
-def _list_type(field: FieldDescriptor, key: str, strategy: str) -> Schema:
-    keys = LIST_KEYS.get(_path(field), [key] if key else [])
-    if keys:
-        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys}
-    return {"x-kubernetes-list-type": "set" if "merge" in strategy else "atomic"}
+def _division(field: FieldDescriptor) -> Schema:
+    """Return how server-side apply divides a list or a map among owners."""
+    divided = field_topology(field)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return {"x-kubernetes-map-type": "atomic"} if divided.is_atomic else {}
+    if divided.keys:
+        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(divided.keys)}
+    return {"x-kubernetes-list-type": "atomic" if divided.is_atomic else "set"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from statefleet.objects.managed.sets import FieldSet, member
 from statefleet.objects.managed.topology import Granularity, Topology
@@ -21,13 +21,16 @@ class Difference(NamedTuple):
         return bool(self.touched or self.removed)
 
 
+_OBJECTS: Final = frozenset({Granularity.OBJECT, Granularity.MAP})
+
+
 class Repeated(list[Any]):
     """The items of a list that have one name; they count as one value."""
 
 
 def parts(topology: Topology, value: Any) -> dict[str, Any]:
     """Return the parts of a value by their path elements; none for one that is not of its type."""
-    if topology.granularity in (Granularity.OBJECT, Granularity.MAP):
+    if topology.granularity in _OBJECTS:
         return {f"f:{name}": part for name, part in value.items()} if isinstance(value, dict) else {}
     found: dict[str, Any] = {}
     for item in value if isinstance(value, list) else ():

@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from statefleet.objects import schema
 from statefleet.objects.codec import compact_json
@@ -49,7 +49,7 @@ class Topology:
         """Return how one part is divided, such as `f:spec` of an object or `k:{...}` of a list."""
         if self.granularity is Granularity.OBJECT:
             assert self.descriptor is not None
-            return _fields(self.descriptor).get(step[2:], ATOMIC)
+            return _fields(self.descriptor).get(step, ATOMIC)
         if self.granularity is Granularity.LIST:
             assert self.descriptor is not None
             return topology(self.descriptor)
@@ -150,9 +150,15 @@ def topology(descriptor: Descriptor) -> Topology:
     return Topology(Granularity.OBJECT, descriptor)
 
 
+def field_topology(field: FieldDescriptor) -> Topology:
+    """Return how a field's value is divided; it matters only where the message that has the field is divided too."""
+    assert field.containing_type is not None
+    return _fields(field.containing_type)[f"f:{field.json_name}"]
+
+
 @cache
 def _fields(descriptor: Descriptor) -> dict[str, Topology]:
-    return {name: _of_field(field) for name, field in schema.json_fields(descriptor).items()}
+    return {f"f:{name}": _of_field(field) for name, field in schema.json_fields(descriptor).items()}
 
 
 def _of_field(field: Field) -> Topology:
