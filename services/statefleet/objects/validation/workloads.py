@@ -48,10 +48,10 @@ def _set_name(name: str) -> Problems:
 def validate_stateful_set(report: Report, stateful_set: StatefulSet) -> None:
     """Judge a new StatefulSet."""
     validate_metadata(report, stateful_set.metadata, namespaced=True, name_rule=_set_name)
-    _validate_stateful_set_spec(report, stateful_set.spec)
+    _validate_stateful_set_spec(report, stateful_set.spec, _validate_claim_templates(report, stateful_set.spec))
 
 
-def _validate_stateful_set_spec(report: Report, spec: StatefulSetSpec) -> None:
+def _validate_stateful_set_spec(report: Report, spec: StatefulSetSpec, claims: dict[str, str]) -> None:
     path = (*_SPEC, "podManagementPolicy")
     if not spec.pod_management_policy:
         report.required(path)
@@ -70,7 +70,6 @@ def _validate_stateful_set_spec(report: Report, spec: StatefulSetSpec) -> None:
     else:
         _validate_selector(report, spec.selector, "statefulset")
     _validate_template_labels(report, spec.template, spec.selector, selects=spec.HasField("selector"))
-    claims = _validate_claim_templates(report, spec)
     validate_pod_template(report, (*_SPEC, "template"), spec.template, claims)
     _validate_restarts(report, spec.template, "StatefulSet")
 
@@ -155,7 +154,8 @@ def validate_stateful_set_update(report: Report, new: StatefulSet, old: Stateful
     validate_metadata_update(report, new.metadata, old.metadata)
     if _fixed(new.spec) != _fixed(old.spec):
         report.forbidden(_SPEC, _UPDATABLE)
-    _validate_stateful_set_spec(report, new.spec)
+    # Claim templates were judged when they were declared; changed ones are refused as such.
+    _validate_stateful_set_spec(report, new.spec, _validate_claim_templates(Report(), new.spec))
 
 
 def _fixed(spec: StatefulSetSpec) -> StatefulSetSpec:
