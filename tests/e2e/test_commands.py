@@ -18,6 +18,7 @@ def web(kubectl: Kubectl) -> Kubectl:
     made = stateful_set(volumeClaimTemplates=[claim_template()])
     kubectl.apply(service(), disruption_budget(maxUnavailable=1), made)
     kubectl("rollout status sts/web")
+    kubectl("wait pdb/web --for=jsonpath={.status.disruptionsAllowed}=1 --timeout=20s")
     return kubectl
 
 
@@ -30,9 +31,12 @@ def test_changes_and_what_is_said_of_them(web: Kubectl) -> None:
     assert web("edit sts web", KUBE_EDITOR=f"sed -i s|{IMAGE}:2|{IMAGE}:3|") == "statefulset.apps/web edited\n"
     assert web("edit sts web", KUBE_EDITOR="true") == ""
     assert web.patch("sts web", {"spec": {"replicas": 2}}) == "statefulset.apps/web patched\n"
-    assert web.patch("sts web", {"spec": {"replicas": 2}}) == "statefulset.apps/web patched (no change)\n"
     web("rollout status sts/web")
-    assert images(web.pods()) == [f"{IMAGE}:3"] * 2
+    until(
+        lambda: web.patch("sts web", {"spec": {"replicas": 2}}) == "statefulset.apps/web patched (no change)\n",
+        "a patch that changes nothing of a set at rest",
+    )
+    until(lambda: images(web.pods()) == [f"{IMAGE}:3"] * 2, "two pods of the new image")
     found = web.json("sts web")["metadata"]
     assert (found["labels"], found["annotations"]["note"]) == ({"tier": "front"}, "x")
     assert web("label sts web tier-") == "statefulset.apps/web unlabeled\n"
@@ -203,7 +207,9 @@ def test_describe(described: Kubectl, what: str) -> None:
 
 
 def test_events_are_listed_by_what_they_are_about(described: Kubectl) -> None:
-    rows = columns(described("get events --field-selector=involvedObject.kind=StatefulSet"))
+    about = "get events --field-selector=involvedObject.kind=StatefulSet"
+    until(lambda: described(f"{about} -o name"), "events")
+    rows = columns(described(about))
     assert rows[0] == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
     assert {tuple(row[1:4]) for row in rows[1:]} == {("Normal", "SuccessfulCreate", "statefulset/web")}
     assert "SuccessfulCreate" in described("events --for=sts/web")

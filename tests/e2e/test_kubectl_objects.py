@@ -13,10 +13,9 @@ import aiohttp
 import pytest
 import yaml
 
+from support.kubectl import EXAMPLES, find_kubectl
 from support.tls_gateway import tls_gateway
 from support.whole_fleet import whole_fleet
-
-EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 
 
 class Kubectl:
@@ -28,7 +27,7 @@ class Kubectl:
 
     async def __call__(self, *arguments: str, stdin: str = "", fails: bool | None = False) -> str:
         process = await asyncio.create_subprocess_exec(
-            "kubectl",
+            find_kubectl(),
             *arguments,
             env=self._environment,
             stdin=asyncio.subprocess.PIPE,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.kubectl import Kubectl, uids
+from support.kubectl import Kubectl, is_unschedulable, uids
 from support.manifests import disruption_budget, one_a_node, stateful_set
+from support.rolling import is_ready
 from support.suite import QUICK, Suite, running_suite
 
 NODES = ["node-1", "node-2", "node-3"]
@@ -45,8 +46,7 @@ def pod_on(kubectl: Kubectl, node: str) -> str:
 def test_pods_that_must_not_meet_have_a_node_each(kubectl: Kubectl) -> None:
     assert sorted(places(kubectl).values()) == NODES
     kubectl("scale sts web --replicas=4")
-    kubectl("wait pod/web-3 --for=condition=PodScheduled=false --timeout=20s")
-    (condition,) = kubectl.pods()["web-3"]["status"]["conditions"]
+    (condition,) = kubectl.until_pod("web-3", is_unschedulable)["status"]["conditions"]
     assert condition["reason"] == "Unschedulable"
     assert condition["message"].startswith("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules")
 
@@ -57,9 +57,9 @@ def test_cordon_keeps_new_pods_away(kubectl: Kubectl) -> None:
     assert "Ready,SchedulingDisabled" in kubectl("get node node-2")
     pod = pod_on(kubectl, "node-2")
     kubectl(f"delete pod {pod}")
-    kubectl(f"wait pod/{pod} --for=condition=PodScheduled=false --timeout=20s")
+    kubectl.until_pod(pod, is_unschedulable)
     assert kubectl("uncordon node-2") == "node/node-2 uncordoned\n"
-    kubectl(f"wait pod/{pod} --for=condition=Ready --timeout=20s")
+    kubectl.until_pod(pod, is_ready)
     assert places(kubectl)[pod] == "node-2"
 
 
@@ -80,7 +80,7 @@ def test_drain_evicts_as_far_as_the_budget_allows(kubectl: Kubectl) -> None:
     assert "Cannot evict pod as it would violate the pod's disruption budget." in result.errors
     assert uids(kubectl.pods())[second] == before[second]
     kubectl("uncordon node-1")
-    kubectl(f"wait pod/{first} --for=condition=Ready --timeout=20s")
+    kubectl.until_pod(first, is_ready)
     assert f"pod/{second} evicted" in kubectl("drain node-2 --timeout=20s")
 
 
@@ -88,10 +88,7 @@ def test_a_taint_that_pods_do_not_tolerate_makes_them_leave(kubectl: Kubectl) ->
     pod = pod_on(kubectl, "node-3")
     before = uids(kubectl.pods())
     assert kubectl("taint node node-3 repair=now:NoExecute") == "node/node-3 tainted\n"
-    with kubectl.stream() as pods:
-        if uids(kubectl.pods()).get(pod) == before[pod]:
-            pods.until_stage("gone", pod)
-    kubectl(f"wait pod/{pod} --for=condition=PodScheduled=false --timeout=20s")
+    kubectl.until_pod(pod, is_unschedulable)
     assert kubectl("taint node node-3 repair-") == "node/node-3 untainted\n"
-    kubectl(f"wait pod/{pod} --for=condition=Ready --timeout=20s")
+    kubectl.until_pod(pod, is_ready)
     assert {name for name, uid in uids(kubectl.pods()).items() if uid == before[name]} == set(before) - {pod}

@@ -10,16 +10,21 @@ from typing import Any
 
 import pytest
 
-from support.kubectl import Kubectl, images, uids
+from support.kubectl import Kubectl, container, images, uids, waits_for
 from support.manifests import IMAGE, SLOW_START, stateful_set
 from support.pod_stream import Step, replacements
 from support.processes import until
+from support.rolling import is_ready
 from support.suite import QUICK, ROOMY, running_suite
 
 POLICIES = ("OrderedReady", "Parallel")
-STUCK = (
-    "wait pod/{} --for=jsonpath={{.status.containerStatuses[0].state.waiting.reason}}=ImagePullBackOff --timeout=20s"
-)
+
+
+def until_stuck(kubectl: Kubectl, pod: str, image: str = f"{IMAGE}:bad") -> None:
+    """Wait until a pod has given up pulling an image for now."""
+    kubectl.until_pod(
+        pod, lambda found: container(found)["image"] == image and waits_for(found) == "ImagePullBackOff"
+    )
 
 
 def create(kubectl: Kubectl, replicas: int = 3, **spec: Any) -> None:
@@ -139,7 +144,7 @@ def test_a_bad_image_costs_one_pod_and_undo_heals(kubectl: Kubectl, policy: str)
     create(kubectl, podManagementPolicy=policy)
     before = uids(kubectl.pods())
     set_image(kubectl, "bad")
-    kubectl(STUCK.format("web-2"))
+    until_stuck(kubectl, "web-2")
     stuck = kubectl.json("sts web")["status"]
     assert (stuck["readyReplicas"], stuck["updatedReplicas"]) == (2, 1)
     assert kubectl("rollout undo sts/web") == "statefulset.apps/web rolled back\n"
@@ -152,7 +157,7 @@ def test_a_bad_image_costs_one_pod_and_undo_heals(kubectl: Kubectl, policy: str)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_set_that_began_with_a_bad_image_is_mended_by_a_good_one(kubectl: Kubectl, policy: str) -> None:
     kubectl.apply(stateful_set(tag="bad", podManagementPolicy=policy))
-    kubectl(STUCK.format("web-0"))
+    until_stuck(kubectl, "web-0")
     set_image(kubectl, "1")
     finish(kubectl)
 
@@ -162,9 +167,7 @@ def test_one_bad_update_after_another_costs_no_second_pod(kubectl: Kubectl) -> N
     before = uids(kubectl.pods())
     for image in ("registry.example/nonexistent:1", "registry.example/nonexistent:2"):
         kubectl(f"set image sts/web app={image}")
-        found = "{.spec.containers[0].image}"
-        kubectl(f"wait pod/web-2 --for=jsonpath={found}={image} --timeout=20s")
-        kubectl(STUCK.format("web-2"))
+        until_stuck(kubectl, "web-2", image)
     assert [name for name, uid in uids(kubectl.pods()).items() if uid == before[name]] == ["web-0", "web-1"]
 
 
@@ -181,7 +184,8 @@ def test_history_is_told_and_gone_back_to(kubectl: Kubectl) -> None:
         set_image(kubectl, tag)
         kubectl(f"annotate sts/web kubernetes.io/change-cause=image-{tag} --overwrite")
         kubectl("rollout status sts/web")
-    assert history(kubectl) == [("1", "<none>"), ("2", "image-2"), ("3", "image-3")]
+    told = [("1", "<none>"), ("2", "image-2"), ("3", "image-3")]
+    until(lambda: history(kubectl) == told, "the causes of all changes")
     assert f"{IMAGE}:2" in kubectl("rollout history sts/web --revision=2")
     assert kubectl("rollout undo sts/web") == "statefulset.apps/web rolled back\n"
     kubectl("rollout status sts/web")
@@ -265,16 +269,9 @@ def test_what_dies_during_an_update_comes_back_as_it_belongs_also_after_a_restar
         kubectl("delete pod web-0 web-1 --wait=false")
         suite.process.kill()
         suite.start()
-        come_back(kubectl, before, "web-0", "web-1")
+        for name in ("web-0", "web-1"):
+            kubectl.until_pod(name, lambda pod: pod["metadata"]["uid"] not in before.values() and is_ready(pod))
         assert images(kubectl.pods()) == wanted
-
-
-def come_back(kubectl: Kubectl, before: dict[str, str], *names: str) -> None:
-    """Wait for pods that were deleted to be there again, and ready."""
-    with kubectl.stream() as pods:
-        missing = {name for name in names if uids(kubectl.pods()).get(name) in (None, before[name])}
-        pods.until(lambda steps: missing <= {step.pod for step in steps if step.stage == "Pending"}, "new pods")
-    kubectl("wait pods --all --for=condition=Ready --timeout=20s")
 
 
 def test_a_phased_update_is_finished_after_a_crash(tmp_path: Path) -> None:

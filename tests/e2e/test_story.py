@@ -9,6 +9,7 @@ import pytest
 
 from support.kubectl import EXAMPLES, Kubectl, container
 from support.pod_stream import PodStream, Step, replacements
+from support.processes import until
 from support.suite import running_suite
 
 DELAYS = ("--start-delay=0.1", "--ready-delay=0.1", "--stop-delay=0.05")
@@ -50,8 +51,10 @@ def create_an_ensemble(kubectl: Kubectl, pods: PodStream, examples: Path) -> Non
     begun = [step.pod for step in steps[: steps.index(Step("zk-0", "Running 1/1"))]]
     assert set(begun) == set(ZK), "all start together"
     each_pod_has_its_node_and_volume(kubectl, "zk")
-    for service in ("zk-hs", "zk-cs"):
-        assert addresses(kubectl, service) == sorted(pod["status"]["podIP"] for pod in kubectl.pods().values())
+    wanted = sorted(pod["status"]["podIP"] for pod in kubectl.pods("app=zk").values())
+    until(
+        lambda: addresses(kubectl, "zk-hs") == addresses(kubectl, "zk-cs") == wanted, "three pods behind each service"
+    )
     for name, pod in kubectl.pods("app=zk").items():
         assert (pod["spec"]["hostname"], pod["spec"]["subdomain"]) == (name, "zk-hs")
 
@@ -69,8 +72,8 @@ def each_pod_has_its_node_and_volume(kubectl: Kubectl, name: str) -> None:
 
 
 def addresses(kubectl: Kubectl, service: str) -> list[str]:
-    (subset,) = kubectl.json(f"endpoints {service}")["subsets"]
-    return sorted(address["ip"] for address in subset["addresses"])
+    subsets = kubectl.json(f"endpoints {service}").get("subsets", [])
+    return sorted(address["ip"] for subset in subsets for address in subset.get("addresses", []))
 
 
 def create_a_cluster(kubectl: Kubectl, pods: PodStream, examples: Path) -> None:

@@ -8,13 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.pod_stream import PodStream
-from support.processes import PATIENCE_SECONDS, Process
+from support.processes import PATIENCE_SECONDS, Process, until
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 
@@ -84,6 +84,18 @@ class Kubectl:
         items = self.json(f"pods --selector={selector}")["items"]
         return {item["metadata"]["name"]: item for item in items}
 
+    def until_pod(self, name: str, reached: Callable[[Any], object]) -> Any:
+        """Return the pod of a name once a condition holds of it: also where it is not there yet, or is replaced."""
+        found: Any = None
+
+        def is_reached() -> object:
+            nonlocal found
+            found = self.pods().get(name)
+            return found is not None and reached(found)
+
+        until(is_reached, f"what is wanted of pod {name}")
+        return found
+
     def patch(self, what: str, patch: Any) -> str:
         """Patch an object: with a JSON patch where it is a list, else strategically."""
         kind = "json" if isinstance(patch, list) else "strategic"
@@ -118,6 +130,18 @@ def container(pod: Any) -> Any:
 def images(pods: dict[str, Any]) -> list[str]:
     """Return the image of each pod, by name."""
     return [container(pods[name])["image"] for name in sorted(pods)]
+
+
+def waits_for(pod: Any) -> str:
+    """Return the reason for which a pod's first container waits; empty: it does not."""
+    statuses = pod["status"].get("containerStatuses") or [{}]
+    return str(statuses[0].get("state", {}).get("waiting", {}).get("reason", ""))
+
+
+def is_unschedulable(pod: Any) -> bool:
+    """Return whether no node was found for a pod."""
+    conditions = pod["status"].get("conditions", [])
+    return any(one["type"] == "PodScheduled" and one.get("reason") == "Unschedulable" for one in conditions)
 
 
 def uids(pods: dict[str, Any]) -> dict[str, str]:
