@@ -36,12 +36,15 @@ async def apply(client: Client, path: str, body: str, query: str = "fieldManager
 
 
 async def test_yaml_adds_and_changes(client: Client) -> None:
-    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\ndata:\n  day: 2026-01-02\n"
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\n  labels: {1: one}\ndata:\n  day: 2026-01-02\n"
     code, answer = await apply(client, f"{MAPS}/yaml", text)
-    assert (code, answer["data"]) == (201, {"day": "2026-01-02"})
+    assert (code, answer["data"], answer["metadata"]["labels"]) == (201, {"day": "2026-01-02"}, {"1": "one"})
     (entry,) = answer["metadata"]["managedFields"]
     assert (entry["manager"], entry["operation"], entry["apiVersion"]) == ("one", "Apply", "v1")
-    assert (entry["fieldsType"], entry["fieldsV1"]) == ("FieldsV1", {"f:data": {"f:day": {}}})
+    assert (entry["fieldsType"], entry["fieldsV1"]) == (
+        "FieldsV1",
+        {"f:data": {"f:day": {}}, "f:metadata": {"f:labels": {"f:1": {}}}},
+    )
     code, answer = await apply(client, f"{MAPS}/yaml", text.replace("-02", "-03"))
     assert (code, answer["data"]) == (200, {"day": "2026-01-03"})
 
@@ -81,6 +84,9 @@ async def test_a_conflict_is_the_status_that_clients_read(client: Client) -> Non
         ),
         ("fieldManager=one", "a: [", 400, "error decoding YAML: "),
         ("fieldManager=one", "[]", 400, "error decoding YAML: "),
+        ("fieldManager=one", "a: !!binary aaaa", 400, "error decoding YAML: "),
+        ("fieldManager=one", '{"a":' * 300 + "1" + "}" * 300, 400, "error decoding YAML: exceeded max depth"),
+        ("fieldManager=one", "{a: " * 300 + "1" + "}" * 300, 400, "error decoding YAML: "),
         ("fieldManager=one", '{"kind":"ConfigMap"}', 400, "Incorrect version specified in apply patch. "),
         ("fieldManager=one", '{"apiVersion":"v1","kind":"Secret"}', 400, "cannot be handled as a ConfigMap"),
         (

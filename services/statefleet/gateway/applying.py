@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from statefleet.client.fleet import Fleet
 from statefleet.errors import BadRequest, Cause
 from statefleet.gateway import decoding, documents, versions
@@ -14,6 +16,7 @@ from statefleet.gateway.queries import IGNORE, STRICT, WARN, flag, write_options
 from statefleet.gateway.routes import Target
 from statefleet.gateway.status import UnclassifiedError, invalid_options
 from statefleet.gateway.writing import check_names
+from statefleet.objects.nesting import TOO_DEEP, is_too_deep
 
 APPLY_PATCH = "application/apply-patch+yaml"
 
@@ -60,15 +63,22 @@ def _read(call: Call, validation: str) -> tuple[Document, tuple[str, ...]]:
     """Return the configuration in the body, YAML or the JSON that is YAML too, and its repeated keys."""
     is_json = call.body.lstrip()[:1] == b"{"
     try:
-        value = documents.read_json(call.body) if is_json else documents.read_yaml(call.body)
-    except UnreadableError as error:
+        value = documents.read_json(call.body) if is_json else _as_json(documents.read_yaml(call.body))
+    except (UnreadableError, TypeError) as error:
         raise BadRequest(f"error decoding YAML: {error}") from None
     if not isinstance(value, dict):
         raise BadRequest("error decoding YAML: the configuration is no object")
+    if is_too_deep(value):
+        raise BadRequest(f"error decoding YAML: {TOO_DEEP}")
     repeated = tuple(documents.duplicates(call.body)) if is_json and validation != IGNORE else ()
     if repeated and validation == STRICT:
         raise BadRequest(f"error strict decoding YAML: {', '.join(repeated)}")
     return value, repeated
+
+
+def _as_json(value: Any) -> Any:
+    """Return what a YAML value is in JSON, where keys are text. TypeError where it is nothing there: bytes."""
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
 
 
 def _check(target: Target, document: Document) -> None:

@@ -11,6 +11,7 @@ from statefleet.api.object.v1.verbs_pb2 import ApplyRequest
 from statefleet.errors import BadRequest
 from statefleet.objects.kinds import Kind
 from statefleet.objects.managed import Application, apply, tracked
+from statefleet.objects.nesting import TOO_DEEP, is_too_deep
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Entry, Key
 from statefleet.store.owners import Settled, nanoseconds
@@ -46,6 +47,8 @@ def read_configuration(kind: Kind[Any], request: ApplyRequest) -> Document:
         raise BadRequest(f"configuration: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("metadata") or {}, dict):
         raise BadRequest("configuration: an object with metadata is expected")
+    if is_too_deep(document):
+        raise BadRequest(f"configuration: {TOO_DEEP}")
     _check_type(kind, document)
     key = request.key
     named = {"name": key.name, **({"namespace": key.namespace} if key.namespace else {})}

@@ -88,7 +88,14 @@ def an_entry(**fields: Any) -> ManagedFieldsEntry:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"operation": "Guess"}, {"fields_type": "V2"}, {"raw": b"{"}, {"raw": b'{"x":{}}'}, {"raw": b'{"f:a":1}'}],
+    [
+        {"operation": "Guess"},
+        {"fields_type": "V2"},
+        {"raw": b"{"},
+        {"raw": b'{"x":{}}'},
+        {"raw": b'{"f:a":1}'},
+        {"raw": b'{"f:a":' * 900 + b"{}" + b"}" * 900},
+    ],
 )
 def test_entries_that_make_no_sense(fields: dict[str, Any]) -> None:
     with pytest.raises(UnreadableEntriesError):

@@ -119,6 +119,7 @@ async def test_a_status_is_applied_apart(services: Services) -> None:
     ("fields", "text"),
     [
         ({"configuration": b"{"}, "configuration: "),
+        ({"configuration": b'{"a":' * 900 + b"1" + b"}" * 900}, "exceeded max depth"),
         ({"configuration": b"[]"}, "an object with metadata is expected"),
         ({"configuration": b'{"apiVersion":"v2","kind":"ConfigMap"}'}, "Incorrect version specified in apply patch"),
         ({"configuration": b'{"apiVersion":"v1","kind":"Secret"}'}, "Secret is no ConfigMap"),

@@ -11,6 +11,7 @@ import orjson
 from statefleet.api.meta.v1.object_meta_pb2 import ManagedFieldsEntry
 from statefleet.objects.codec import compact_json
 from statefleet.objects.managed.sets import FieldSet, union
+from statefleet.objects.nesting import is_too_deep
 
 APPLY: Final = "Apply"
 UPDATE: Final = "Update"
@@ -129,7 +130,7 @@ def _read_fields(raw: bytes) -> FieldSet:
         fields = orjson.loads(raw or b"{}")
     except orjson.JSONDecodeError as error:
         raise UnreadableEntriesError(str(error)) from None
-    if not _is_set(fields):
+    if is_too_deep(fields) or not _is_set(fields):
         raise UnreadableEntriesError("a set of fields is made of objects")
     found: FieldSet = fields
     return found
