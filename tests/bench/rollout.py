@@ -63,11 +63,11 @@ LINES = (
     Line(
         "`OrderedReady`: create to Ready, ms a pod",
         lambda c: 3 * c + 5,
-        "3c + 5 = ",
+        "3c + 5",
         lambda it: it.ordered,
         "122 / 18.5",
     ),
-    Line("Rolling update, ms a pod", lambda c: 5 * c + 6, "5c + 6 = ", lambda it: it.update, "289 / 37"),
+    Line("Rolling update, ms a pod", lambda c: 5 * c + 6, "5c + 6", lambda it: it.update, "289 / 37"),
     Line("Process start to ready, s", lambda _: 1.5, "", lambda it: it.ready_seconds, "2.9"),
     Line("Resident memory afterwards, MiB", lambda _: 200, "", lambda it: it.resident_mib, "740"),
 )
