@@ -180,10 +180,11 @@ def table(figures: Figures) -> str:
             for line in LINES
         ),
     ]
-    note = (
-        f"c, the time of one commit to this disk, was {commit:.2f} ms. Where Kubernetes has two figures, the first is"
-    )
-    return "\n".join([*rows, "", note, "with its client limits as shipped, the second with them raised."])
+    note = [
+        f"c, the time of one commit to the disk, was {commit:.2f} ms. Where Kubernetes has two figures, the first is",
+        "with its client limits as shipped, the second with them raised.",
+    ]
+    return "\n".join([*rows, "", *note])
 
 
 def write(file: Path, text: str) -> None:
@@ -192,7 +193,7 @@ def write(file: Path, text: str) -> None:
     _, end, after = rest.partition(END)
     if not end:
         raise SystemExit(f"{file} has no {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    file.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
