@@ -43,13 +43,3 @@ class Address:
             names.pop(self.host)
             names[socket.gethostname()] = None
         return list(names)
-
-    def check_free(self) -> None:
-        """Raise AddressError where the address cannot be listened on."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as error:
-                raise AddressError(f"cannot listen on {self}: {error.strerror}") from error
