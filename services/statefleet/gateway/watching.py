@@ -19,11 +19,9 @@ from statefleet.gateway.queries import ReadOptions, read_options
 from statefleet.gateway.status import UnreadableVersionError
 from statefleet.gateway.versions import ServedResource
 from statefleet.objects.field_selectors import FieldSelector
+from statefleet.objects.meta import INITIAL_EVENTS_END_ANNOTATION
 from statefleet.objects.selectors import LabelSelector
 from statefleet.runtime.rand import Rand
-
-INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-"""The annotation of the bookmark that follows the initial events."""
 
 LIFETIME_SECONDS = (1800.0, 3600.0)
 """A watch that names no timeout ends at some time between these, so that clients spread over replicas again."""
@@ -129,7 +127,7 @@ class EventLines:
         message = self._served.kind.message()
         message.metadata.resource_version = event.resource_version
         if event.initial_events_end:
-            message.metadata.annotations[INITIAL_EVENTS_END] = "true"
+            message.metadata.annotations[INITIAL_EVENTS_END_ANNOTATION] = "true"
         return message
 
 

@@ -12,11 +12,11 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.daemonset.placement import Placement, target_node
 from statefleet.daemonset.views import Bound, PodView, RevisionView, SetView, Status
-from statefleet.objects.meta import FIRST_READY_ANNOTATION, REVISION_LABEL, is_deleting
+from statefleet.objects.meta import REVISION_LABEL, is_deleting
 from statefleet.objects.pods import condition
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.times import seconds
-from statefleet.objects.trouble import trouble_of
+from statefleet.objects.trouble import trouble_of, was_ready
 from statefleet.reconcile.recording import template_fingerprint
 
 _DEFAULT_HISTORY_LIMIT: Final = 10
@@ -79,7 +79,7 @@ def pod_view(message: Pod) -> PodView:
         created=seconds(meta.creation_timestamp),
         ready=ready,
         ready_since=seconds(readiness.last_transition_time) if readiness is not None and ready else 0.0,
-        was_ready=ready or FIRST_READY_ANNOTATION in meta.annotations,
+        was_ready=was_ready(message),
         failed=phase == "Failed",
         succeeded=phase == "Succeeded",
         terminating=is_deleting(meta),

@@ -6,9 +6,7 @@ from statefleet.api.core.v1.config_pb2 import Secret
 from statefleet.api.core.v1.namespace_pb2 import Namespace
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.objects.defaults.resources import normalise
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""The label by which selectors find a namespace by its name."""
+from statefleet.objects.meta import NAMESPACE_NAME_LABEL
 
 
 def default_secret(secret: Secret) -> None:
@@ -24,8 +22,8 @@ def default_secret(secret: Secret) -> None:
 def default_namespace(namespace: Namespace) -> None:
     """Fill in a Namespace."""
     meta = namespace.metadata
-    if meta.name and meta.labels.get(NAME_LABEL) != meta.name:
-        meta.labels[NAME_LABEL] = meta.name
+    if meta.name and meta.labels.get(NAMESPACE_NAME_LABEL) != meta.name:
+        meta.labels[NAMESPACE_NAME_LABEL] = meta.name
     if not namespace.status.phase:
         namespace.status.phase = "Active"
 
