@@ -24,8 +24,9 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.pace import pace, paced
 from statefleet.store.sqlite_rows import insert, open_file, open_table
-from support.api import PODS, SETS, STRATEGIC, Api, Json, calling
+from support.api import PODS, SETS, STRATEGIC, Api, Event, Json, calling
 from support.manifests import IMAGE, stateful_set
 from support.rolling import is_ready
 from support.suite import INSTANT, ROOMY, Suite
@@ -115,24 +116,33 @@ class Stage:
             await asyncio.sleep(0.05)
 
     async def _timed(self, method: str, path: str, body: Json, content_type: str, tag: str) -> float:
-        version = (await self._api.get(PODS))["metadata"]["resourceVersion"]
-        async with aclosing(self._api.follow(PODS, version)) as events:
-            began = time.perf_counter()
-            code, answer = await self._api.call(method, path, body, content_type)
-            assert code < 300, answer
-            ready: set[str] = set()
-            async for event in events:
-                if event.type == "BOOKMARK":
-                    continue
-                pod, name = event.object, event.object["metadata"]["name"]
-                is_new = pod["spec"]["containers"][0]["image"] == f"{IMAGE}:{tag}"
-                if is_new and event.type != "DELETED" and is_ready(pod):
-                    ready.add(name)
-                else:
-                    ready.discard(name)
-                if len(ready) == self._count:
-                    break
-            return time.perf_counter() - began
+        ready: set[str] = set()
+
+        def all_ready(event: Event) -> bool:
+            pod, name = event.object, event.object["metadata"]["name"]
+            is_new = pod["spec"]["containers"][0]["image"] == f"{IMAGE}:{tag}"
+            if is_new and event.type != "DELETED" and is_ready(pod):
+                ready.add(name)
+            else:
+                ready.discard(name)
+            return len(ready) == self._count
+
+        return await timed(self._api, PODS, all_ready, method, path, body, content_type)
+
+
+async def timed(
+    api: Api, watched: str, reached: Callable[[Event], bool], method: str, path: str, body: Json, content_type: str
+) -> float:
+    """Return the seconds from a request until an event of what is watched tells that its end is reached."""
+    version = (await api.get(watched))["metadata"]["resourceVersion"]
+    async with aclosing(api.follow(watched, version)) as events:
+        began = time.perf_counter()
+        code, answer = await api.call(method, path, body, content_type)
+        assert code < 300, answer
+        async for event in events:
+            if event.type != "BOOKMARK" and reached(event):
+                break
+        return time.perf_counter() - began
 
 
 async def measure(pods: int, figures: Figures) -> None:
@@ -168,7 +178,7 @@ def resident_mib(pid: int) -> float:
     return int(found) / 1024
 
 
-def table(figures: Figures) -> str:
+def table(figures: Figures, paces: list[float]) -> str:
     """Return the table in Markdown."""
     commit = median(figures.commit_ms)
     rows = [
@@ -183,17 +193,18 @@ def table(figures: Figures) -> str:
     note = [
         f"c, the time of one commit to the disk, was {commit:.2f} ms. Where Kubernetes has two figures, the first is",
         "with its client limits as shipped, the second with them raised.",
+        paced(*paces),
     ]
     return "\n".join([*rows, "", *note])
 
 
-def write(file: Path, text: str) -> None:
-    """Put a table between the marks in a file."""
-    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{file} has no {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+def write(file: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put a table between two marks in a file."""
+    before, _, rest = file.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{file} has no {begin} and {end}")
+    file.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -204,13 +215,15 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     figures = Figures()
+    paces = [pace()]
     for _ in range(options.runs):
         asyncio.run(measure(options.pods, figures))
+        paces.append(pace())
     for name, values in vars(figures).items():
         print(f"{name:<14}", *(f"{value:.2f}" for value in values))
-    print(f"\n{table(figures)}")
+    print(f"\n{table(figures, paces)}")
     if options.write:
-        write(options.write, table(figures))
+        write(options.write, table(figures, paces))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,18 @@ import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
 
-from statefleet.errors import BadRequest, Cause, Conflict, Internal, Invalid, Subject, TooLarge, Unavailable
-from statefleet.rpc.identity import Identity, caller
+from statefleet.errors import (
+    BadRequest,
+    Cause,
+    Conflict,
+    Forbidden,
+    Internal,
+    Invalid,
+    Subject,
+    TooLarge,
+    Unavailable,
+)
+from statefleet.rpc.identity import GATEWAYS_GROUP, Identity, caller, calling_for
 from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
 from statefleet.rpc.limits import MAX_MESSAGE_BYTES
 from statefleet.runtime.clock import SystemClock
@@ -50,9 +60,13 @@ async def collected(call: AsyncIterator[BytesValue]) -> list[bytes]:
         return [message.value async for message in call]
 
 
-@pytest.fixture(params=["in process", "socket"])
+def make_wire(name: str, directory: Path, *, tls: bool = False) -> Wire:
+    return InProcessWire() if name == "in process" else SocketWire(directory, tls=tls, carried=name == "carried")
+
+
+@pytest.fixture(params=["in process", "socket", "carried"])
 async def wire(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
-    wire: Wire = InProcessWire() if request.param == "in process" else SocketWire(tmp_path)
+    wire = make_wire(request.param, tmp_path)
     yield wire
     await wire.close()
 
@@ -789,9 +803,9 @@ class TestServer:
 
 
 class TestIdentity:
-    @pytest.fixture(params=["in process", "socket"])
+    @pytest.fixture(params=["in process", "socket", "carried"])
     async def secure(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
-        wire: Wire = InProcessWire() if request.param == "in process" else SocketWire(tmp_path, tls=True)
+        wire = make_wire(request.param, tmp_path, tls=True)
         yield wire
         await wire.close()
 
@@ -808,3 +822,18 @@ class TestIdentity:
             stub: SampleStub = secure.stub(identity=identity)
             await stub.ask(value(""))
         assert seen == [alice, node]
+
+    async def test_a_gateway_is_believed_for_whom_it_calls_and_others_are_not(self, secure: Wire) -> None:
+        seen: list[Identity] = []
+
+        async def look(request: BytesValue, context: Any) -> BytesValue:
+            seen.append(caller(context))
+            return request
+
+        await secure.serve(Behaving(look), interceptors=[CallInterceptor(clock=SystemClock(), rand=SystemRand())])
+        gateway, alice = Identity("gateway", (GATEWAYS_GROUP,)), Identity("älice", ("ops",))
+        with calling_for(alice):
+            await secure.stub(identity=gateway, interceptors=client_interceptors()).ask(value(""))
+            with pytest.raises(Forbidden):
+                await secure.stub(identity=alice, interceptors=client_interceptors()).ask(value(""))
+        assert seen == [alice]

@@ -11,8 +11,13 @@ from typing import Protocol
 import pytest
 
 from statefleet.errors import TooLarge
-from statefleet.store.log import MAX_PAYLOAD, Log, TrimmedError
+from statefleet.runtime.rand import SystemRand
+from statefleet.store.kafka_log import KafkaCluster, KafkaLog
+from statefleet.store.kafka_settings import KafkaSettings
+from statefleet.store.keyring import Keyring, new_key
+from statefleet.store.log import MAX_PAYLOAD, MAX_STORED, Log, TrimmedError
 from statefleet.store.memory_log import MemoryLog
+from statefleet.store.sealed_log import SealedLog
 from statefleet.store.sqlite_file import SqliteFile
 from statefleet.store.sqlite_log import SqliteLog
 from support.stores import settle
@@ -29,6 +34,9 @@ class Place(Protocol):
     async def reopen(self, name: str = "log") -> Log:
         """Return the log as a new process finds it; logs opened before are closed."""
 
+    async def close(self) -> None:
+        """Close what was opened."""
+
 
 class MemoryPlace:
     """Memory forgets when the process ends: reopening finds what this process still holds."""
@@ -43,6 +51,30 @@ class MemoryPlace:
 
     async def reopen(self, name: str = "log") -> Log:
         return self._logs[name]
+
+    async def close(self) -> None:
+        pass
+
+
+class SealedPlace:
+    """Sealed over another place, as a new process with the same keys finds it."""
+
+    def __init__(self, beneath: Place) -> None:
+        self.relaxed = beneath.relaxed
+        self._beneath = beneath
+        self._keys = f"k1 {new_key()}"
+
+    async def open(self, name: str = "log") -> Log:
+        return self._sealed(await self._beneath.open(name), name)
+
+    async def reopen(self, name: str = "log") -> Log:
+        return self._sealed(await self._beneath.reopen(name), name)
+
+    async def close(self) -> None:
+        await self._beneath.close()
+
+    def _sealed(self, log: Log, name: str) -> Log:
+        return SealedLog(log, Keyring.parse(self._keys), name)
 
 
 class SqlitePlace:
@@ -66,17 +98,50 @@ class SqlitePlace:
         await self._stack.aclose()
 
 
-LOGS = ["memory", "sqlite", "sqlite-relaxed"]
+class KafkaPlace:
+    """Topics of its own in a Kafka of one broker."""
+
+    relaxed = False
+
+    def __init__(self, address: str) -> None:
+        prefix = f"test-{SystemRand().suffix(10)}"
+        self._settings = KafkaSettings((address,), topic_prefix=prefix, replication_factor=1, min_insync_replicas=1)
+        self._stack = AsyncExitStack()
+        self._cluster: KafkaCluster | None = None
+
+    async def open(self, name: str = "log") -> Log:
+        if self._cluster is None:
+            self._cluster = await self._stack.enter_async_context(KafkaCluster(self._settings))
+        return await KafkaLog.open(self._cluster, name)
+
+    async def reopen(self, name: str = "log") -> Log:
+        await self.close()
+        return await self.open(name)
+
+    async def close(self) -> None:
+        self._cluster = None
+        await self._stack.aclose()
+
+
+LOGS = ["memory", "sqlite", "sqlite-relaxed", "kafka", "sealed-memory", "sealed-sqlite", "sealed-kafka"]
 
 
 @pytest.fixture(params=LOGS)
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    if request.param == "memory":
-        yield MemoryPlace()
-        return
-    sqlite = SqlitePlace(tmp_path / "log.db", relaxed=request.param == "sqlite-relaxed")
-    yield sqlite
-    await sqlite.close()
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    beneath: Place
+    if "memory" in request.param:
+        beneath = MemoryPlace()
+    elif "kafka" in request.param:
+        beneath = KafkaPlace(request.getfixturevalue("kafka"))
+    else:
+        beneath = SqlitePlace(tmp_path / "log.db", relaxed="relaxed" in request.param)
+    return SealedPlace(beneath) if "sealed" in request.param else beneath
+
+
+@pytest.fixture
+async def place(new_place: Place) -> AsyncIterator[Place]:
+    yield new_place
+    await new_place.close()
 
 
 async def take(log: Log, offset: int, count: int) -> list[tuple[int, bytes]]:
@@ -132,7 +197,7 @@ async def test_an_empty_record_is_a_record(place: Place) -> None:
 async def test_a_record_of_the_greatest_size_fits_and_a_larger_one_does_not(place: Place) -> None:
     log = await place.open()
     with pytest.raises(TooLarge):
-        await log.append(b"x" * (MAX_PAYLOAD + 1))
+        await log.append(b"x" * (MAX_STORED + 1))
     assert await log.append(b"x" * MAX_PAYLOAD) == 0
     assert await take(log, 0, 1) == [(0, b"x" * MAX_PAYLOAD)]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from statefleet.api.nodes.v1.node_registry_pb2_grpc import add_NodeRegistryServicer_to_server
+from statefleet.api.nodes.v1.usage_pb2 import NodeUsage, PodUsage
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent
 from statefleet.api.revisions.v1.revision_history_pb2_grpc import add_RevisionHistoryServicer_to_server
 from statefleet.api.workloads.v1.workload_store_pb2_grpc import add_WorkloadStoreServicer_to_server
@@ -181,6 +182,10 @@ async def test_an_agents_nodes(fleet: Fleet) -> None:
     answer = await fleet.register([a_node("n1"), a_node("n2")])
     assert not (await fleet.heartbeat(["n1", "n2"], answer.session)).lost
     assert [node.metadata.name for node in (await fleet.list(NODE)).items] == ["n1", "n2"]
+    used = NodeUsage(node="n2", cpu_nanocores=5, pods=[PodUsage(namespace="default", name="web-0")])
+    await fleet.heartbeat(["n1", "n2"], answer.session, usage=[used])
+    assert [usage.cpu_nanocores for usage in await fleet.node_usage()] == [5]
+    assert [usage.pods for usage in await fleet.pod_usage("default")] == [used.pods]
 
 
 async def test_what_was_answered_is_there_after_a_restart(logs: Logs, tmp_path: Path) -> None:

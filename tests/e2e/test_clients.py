@@ -124,6 +124,7 @@ def test_python_evicts_within_the_budget(web: Kubectl, api: client.ApiClient) ->
     assert refused.value.status == 429
 
 
+@pytest.mark.surface("requests.resource-version")
 def test_python_watches_from_a_list_on(web: Kubectl, api: client.ApiClient) -> None:
     core, place = client.CoreV1Api(api), web.namespace
     listed = core.list_namespaced_pod(place)
@@ -175,6 +176,7 @@ def old(kubectl: Kubectl, shared_suite: Suite) -> Kubectl:
     return Kubectl(shared_suite.kubeconfig, kubectl.namespace, str(program("kubernetes-client", "kubectl")))
 
 
+@pytest.mark.surface("traps.discovery")
 def test_an_old_kubectl_plays_the_life_of_a_set(old: Kubectl) -> None:
     for name in ("zookeeper", "kafka"):
         made = old(f"apply -f {EXAMPLES}/classic/{name}.yaml").splitlines()
@@ -206,6 +208,17 @@ def test_an_old_kubectl_plays_the_life_of_a_set(old: Kubectl) -> None:
     assert [line.split('"')[1] for line in deleted] == ["kafka-hs", "kafka-pdb", "kafka"]
 
 
+@pytest.mark.surface("traps.skipped-rollback-of-old")
+def test_an_old_kubectl_that_rolls_back_to_where_the_set_is_changes_nothing(old: Kubectl) -> None:
+    """It compares with a form that has `creationTimestamp: null`, and so does not see that there is nothing to do."""
+    old.apply(stateful_set(replicas=1))
+    old("rollout status sts/web --timeout=25s")
+    pods = uids(old.pods())
+    assert old("rollout undo sts/web --to-revision=1") == "statefulset.apps/web rolled back\n"
+    assert old("get sts web -o jsonpath={.metadata.generation}") == "1"
+    assert uids(old.pods()) == pods
+
+
 def changed_and_rolled(old: Kubectl) -> str:
     old("set resources sts kafka --requests=cpu=300m,memory=1Gi")
     return old("rollout status sts/kafka --timeout=25s")
@@ -226,6 +239,7 @@ def test_an_old_kubectl_plays_the_life_of_a_daemon_set(old: Kubectl) -> None:
     assert "DESIRED   CURRENT   READY   UP-TO-DATE   AVAILABLE" in old("get ds")
 
 
+@pytest.mark.surface("requests.apply-openapi-v2")
 def test_an_old_kubectl_generates_explains_and_is_refused_in_plain_words(old: Kubectl) -> None:
     old("create configmap settings --from-literal=a=b")
     old("create pdb half --selector=app=x --min-available=1")

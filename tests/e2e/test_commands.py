@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.kubectl import EXAMPLES, Kubectl, document, images, uids
+from support.kubectl import EXAMPLES, Kubectl, container, document, images, uids
 from support.manifests import IMAGE, claim_template, disruption_budget, service, stateful_set
 from support.processes import until
 
@@ -22,6 +22,7 @@ def web(kubectl: Kubectl) -> Kubectl:
     return kubectl
 
 
+@pytest.mark.surface("requests.set-image", "requests.label", "requests.annotate", "requests.scale")
 def test_changes_and_what_is_said_of_them(web: Kubectl) -> None:
     assert web("scale sts web --replicas=4") == "statefulset.apps/web scaled\n"
     assert web(f"set image sts/web app={IMAGE}:2") == "statefulset.apps/web image updated\n"
@@ -43,6 +44,7 @@ def test_changes_and_what_is_said_of_them(web: Kubectl) -> None:
     assert "not labeled" in web("label sts web tier-")
 
 
+@pytest.mark.surface("requests.apply", "texts.already-exists")
 def test_what_apply_says(kubectl: Kubectl) -> None:
     assert kubectl.apply(stateful_set(), service()) == "statefulset.apps/web created\nservice/web created\n"
     changed = stateful_set(tag="2")
@@ -62,6 +64,37 @@ def test_what_apply_says(kubectl: Kubectl) -> None:
     assert 'statefulsets.apps "web" already exists' in refused
 
 
+@pytest.mark.surface("requests.apply")
+def test_apply_keeps_what_others_set_and_takes_back_what_it_set(kubectl: Kubectl) -> None:
+    first = stateful_set(replicas=0, minReadySeconds=7)
+    first["metadata"]["labels"] = {"tier": "front", "team": "a"}
+    kubectl.apply(first)
+    kubectl("set env sts/web COLOUR=green")
+    kubectl("annotate sts web note=x")
+    second = stateful_set(replicas=0, tag="2")
+    second["metadata"]["labels"] = {"team": "b"}
+    kubectl.apply(second)
+    found = kubectl.json("sts web")
+    app = container(found["spec"]["template"])
+    assert (app["image"], app["env"]) == (f"{IMAGE}:2", [{"name": "COLOUR", "value": "green"}])
+    assert (found["metadata"]["labels"], found["metadata"]["annotations"]["note"]) == ({"team": "b"}, "x")
+    assert "minReadySeconds" not in found["spec"]
+
+
+@pytest.mark.surface("requests.set-image")
+def test_set_image_changes_one_container_of_several(kubectl: Kubectl) -> None:
+    made = stateful_set(replicas=1)
+    made["spec"]["template"]["spec"]["containers"].append({"name": "side", "image": "side:1", "args": ["-v"]})
+    kubectl.apply(made)
+    kubectl("rollout status sts/web")
+    kubectl("set image sts/web side=side:2")
+    kubectl("rollout status sts/web")
+    app, side = kubectl.pods()["web-0"]["spec"]["containers"]
+    assert (app["name"], app["image"]) == ("app", f"{IMAGE}:1")
+    assert (side["name"], side["image"], side["args"]) == ("side", "side:2", ["-v"])
+
+
+@pytest.mark.surface("requests.diff")
 def test_diff_shows_what_apply_would_change(kubectl: Kubectl) -> None:
     kubectl.apply(stateful_set(replicas=0))
     kubectl("rollout status sts/web")
@@ -73,6 +106,7 @@ def test_diff_shows_what_apply_would_change(kubectl: Kubectl) -> None:
     assert images_of == [f"- - image: {IMAGE}:1", f"+ - image: {IMAGE}:2"]
 
 
+@pytest.mark.surface("requests.delete-orphan", "revisions.adoption")
 def test_orphans_are_adopted_by_a_set_made_anew(web: Kubectl) -> None:
     before, revision = uids(web.pods()), web("get controllerrevisions -o name")
     assert (
@@ -87,6 +121,7 @@ def test_orphans_are_adopted_by_a_set_made_anew(web: Kubectl) -> None:
     assert all(pod["metadata"]["ownerReferences"][0]["uid"] == owner for pod in web.pods().values())
 
 
+@pytest.mark.surface("S5.retention")
 def test_claims_stay_or_go_as_the_set_says(kubectl: Kubectl) -> None:
     policy = {"whenDeleted": "Delete", "whenScaled": "Delete"}
     made = stateful_set(
@@ -101,6 +136,7 @@ def test_claims_stay_or_go_as_the_set_says(kubectl: Kubectl) -> None:
     kubectl("wait pvc/data-web-0 --for=delete --timeout=20s")
 
 
+@pytest.mark.surface("requests.delete-foreground", "requests.delete-waits")
 def test_foreground_deletion_waits_for_the_pods(web: Kubectl) -> None:
     web("delete sts web --cascade=foreground")
     assert web("get pods,sts -o name") == ""
@@ -116,6 +152,7 @@ def test_what_is_waited_for(web: Kubectl) -> None:
     web("wait pods --for=delete --all --timeout=20s")
 
 
+@pytest.mark.surface("requests.get")
 def test_tables(web: Kubectl) -> None:
     assert columns(web("get sts")) == [["NAME", "READY", "AGE"], ["web", "3/3", "*"]]
     assert columns(web("get sts -o wide")) == [
@@ -154,8 +191,10 @@ def test_other_outputs(web: Kubectl) -> None:
     assert picked[1].split() == ["web-0", f"{IMAGE}:1"]
     assert json.loads(web("get sts web -o json"))["kind"] == "StatefulSet"
     assert web("get sts web -o yaml").startswith("apiVersion: apps/v1\n")
-    names = [line.split()[0] for line in web("get pods --sort-by=.status.podIP").splitlines()[1:]]
-    assert sorted(names) == ["web-0", "web-1", "web-2"]
+    at = {name: tuple(map(int, pod["status"]["podIP"].split("."))) for name, pod in web.pods().items()}
+    for order, names in (("spec.hostname", sorted(at)), ("status.podIP", sorted(at, key=lambda name: at[name]))):
+        rows = web(f"get pods --sort-by=.{order}").splitlines()[1:]
+        assert [row.split()[0] for row in rows] == names
     node = web.pods()["web-0"]["spec"]["nodeName"]
     assert "pod/web-0" in web(f"get pods --field-selector=spec.nodeName={node},status.phase=Running -o name")
     assert web("get pods --field-selector=status.phase=Failed -o name") == ""
@@ -193,6 +232,7 @@ def described(shared_suite: Any) -> Kubectl:
     return kubectl
 
 
+@pytest.mark.surface("requests.describe", "S10.pods")
 @pytest.mark.parametrize("what", DESCRIBED)
 def test_describe(described: Kubectl, what: str) -> None:
     text = ""
@@ -206,6 +246,7 @@ def test_describe(described: Kubectl, what: str) -> None:
     assert "Events:" in text
 
 
+@pytest.mark.surface("requests.events")
 def test_events_are_listed_by_what_they_are_about(described: Kubectl) -> None:
     about = "get events --field-selector=involvedObject.kind=StatefulSet"
     until(lambda: described(f"{about} -o name"), "events")
@@ -215,6 +256,7 @@ def test_events_are_listed_by_what_they_are_about(described: Kubectl) -> None:
     assert "SuccessfulCreate" in described("events --for=sts/web")
 
 
+@pytest.mark.surface("versions.served")
 def test_what_there_is_and_what_it_means(kubectl: Kubectl) -> None:
     resources = {row.split()[0] for row in kubectl("api-resources --no-headers").splitlines()}
     assert {"pods", "statefulsets", "daemonsets", "controllerrevisions", "poddisruptionbudgets"} <= resources
@@ -256,6 +298,13 @@ BAD = {
 }
 
 
+@pytest.mark.surface(
+    "requests.apply-strict",
+    "S2.zero",
+    "texts.invalid-replicas",
+    "texts.selector-mismatch",
+    "texts.unknown-field-strict",
+)
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_manifest_is_refused_with_the_reason(kubectl: Kubectl, case: str) -> None:
     manifest, reason = BAD[case]
@@ -264,6 +313,7 @@ def test_a_bad_manifest_is_refused_with_the_reason(kubectl: Kubectl, case: str) 
     assert kubectl("get sts -o name") == ""
 
 
+@pytest.mark.surface("S9.immutable", "texts.not-found", "texts.conflict")
 def test_what_of_a_set_never_changes(kubectl: Kubectl) -> None:
     kubectl.apply(stateful_set())
     refused = kubectl.fails("apply -f -", stdin=document(stateful_set(podManagementPolicy="Parallel")))
@@ -274,6 +324,7 @@ def test_what_of_a_set_never_changes(kubectl: Kubectl) -> None:
     )
 
 
+@pytest.mark.surface("versions.old-defaults-selector", "versions.old-defaults-strategy", "versions.warning")
 def test_old_versions_have_the_defaults_of_their_time(kubectl: Kubectl) -> None:
     result = kubectl.run(f"apply -f {EXAMPLES}/classic/kafka.yaml")
     assert result.code == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support.kubectl import EXAMPLES, Kubectl, images, uids
-from support.manifests import IMAGE, SLOW_START
+from support.manifests import IMAGE, SLOW_START, daemon_set
 from support.processes import until
 from support.suite import QUICK, running_suite
 
@@ -23,20 +23,10 @@ STUCK = (
 
 def agent(tag: str = "1", *, rolling: dict[str, Any] | None = None, **pod: Any) -> dict[str, Any]:
     """Return a set called agent; `pod` is its pods' specification, beside the container."""
-    template = {
-        "metadata": {"labels": {"app": "agent"}, "annotations": {SLOW_START: "0.1"}},
-        "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:{tag}"}], **pod},
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": "agent"},
-        "spec": {
-            "selector": {"matchLabels": {"app": "agent"}},
-            "template": template,
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling or {"maxUnavailable": 1}},
-        },
-    }
+    strategy = {"type": "RollingUpdate", "rollingUpdate": rolling or {"maxUnavailable": 1}}
+    manifest = daemon_set(tag=tag, pod=pod, updateStrategy=strategy)
+    manifest["spec"]["template"]["metadata"]["annotations"] = {SLOW_START: "0.1"}
+    return manifest
 
 
 def finish(kubectl: Kubectl, name: str = "agent") -> list[str]:
@@ -74,6 +64,7 @@ def history(kubectl: Kubectl) -> list[list[str]]:
     return [row.split(maxsplit=1) for row in rows]
 
 
+@pytest.mark.surface("traps.rollback-of-broken", "traps.skipped-rollback", "requests.history-and-undo")
 @pytest.mark.parametrize("manifests", ["classic", "current"])
 def test_the_story(kubectl: Kubectl, tmp_path: Path, manifests: str) -> None:
     apply = applier(kubectl, tmp_path, EXAMPLES / manifests / "node-exporter.yaml")
@@ -126,6 +117,7 @@ def it_stops_after_one_pod(kubectl: Kubectl) -> dict[str, str]:
     return {name: uid for name, uid in uids(kubectl.pods("app=node-exporter")).items() if name != broken}
 
 
+@pytest.mark.surface("D1.bad-updates")
 def test_one_bad_update_after_another_costs_one_node(kubectl: Kubectl) -> None:
     kubectl.apply(agent())
     finish(kubectl)
@@ -136,6 +128,7 @@ def test_one_bad_update_after_another_costs_one_node(kubectl: Kubectl) -> None:
     assert sorted(images(kubectl.pods())) == [f"{IMAGE}:1", f"{IMAGE}:1", f"{IMAGE}:nonexistent-3"]
 
 
+@pytest.mark.surface("requests.restart")
 def test_a_restart_replaces_every_pod(kubectl: Kubectl) -> None:
     kubectl.apply(agent())
     finish(kubectl)
@@ -146,6 +139,7 @@ def test_a_restart_replaces_every_pod(kubectl: Kubectl) -> None:
     assert nodes_of(kubectl) == list(NODES)
 
 
+@pytest.mark.surface("D1.on-delete")
 def test_on_delete_waits_for_a_hand(kubectl: Kubectl) -> None:
     manifest = agent()
     manifest["spec"]["updateStrategy"] = {"type": "OnDelete"}
@@ -159,6 +153,7 @@ def test_on_delete_waits_for_a_hand(kubectl: Kubectl) -> None:
     assert sorted(images(kubectl.pods())) == [f"{IMAGE}:1", f"{IMAGE}:1", f"{IMAGE}:2"]
 
 
+@pytest.mark.surface("D1.surge")
 def test_a_surge_leaves_no_node_without_a_pod(kubectl: Kubectl) -> None:
     kubectl.apply(agent(rolling={"maxSurge": 1, "maxUnavailable": 0}))
     finish(kubectl)
@@ -177,6 +172,7 @@ def test_a_surge_leaves_no_node_without_a_pod(kubectl: Kubectl) -> None:
     assert nodes_of(kubectl) == list(NODES)
 
 
+@pytest.mark.surface("D4.events")
 def test_events_tell_what_was_done(kubectl: Kubectl) -> None:
     kubectl.apply(agent())
     finish(kubectl)
@@ -191,6 +187,7 @@ def told(kubectl: Kubectl) -> set[str]:
     return {event["message"] for event in events}
 
 
+@pytest.mark.surface("D2.no-execute", "D2.no-schedule")
 def test_nodes_decide_what_runs_on_them(tmp_path: Path) -> None:
     with running_suite(tmp_path, *QUICK, "--nodes=4") as suite:
         kubectl = suite.kubectl()
@@ -213,6 +210,7 @@ def test_nodes_decide_what_runs_on_them(tmp_path: Path) -> None:
         until_on(kubectl, "node-2", "node-3", "node-4")
 
 
+@pytest.mark.surface("revisions.adoption")
 def test_pods_outlive_a_set_that_is_orphaned_and_join_the_next(kubectl: Kubectl) -> None:
     kubectl.apply(agent())
     finish(kubectl)

@@ -68,6 +68,7 @@ async def test_the_examples_are_applied_changed_and_deleted(kubectl: Kubectl) ->
     assert await kubectl("get", "statefulsets,daemonsets,services,poddisruptionbudgets", "-o", "name") == ""
 
 
+@pytest.mark.surface("versions.same-objects")
 async def test_manifests_of_old_versions(kubectl: Kubectl) -> None:
     await kubectl("apply", "-f", str(EXAMPLES / "classic"))
     assert (await kubectl("get", "daemonset.v1beta1.extensions", "-o", "name")).split() == [
@@ -77,6 +78,7 @@ async def test_manifests_of_old_versions(kubectl: Kubectl) -> None:
     assert names == ["statefulset.apps/kafka", "statefulset.apps/zk", "daemonset.apps/node-exporter"]
 
 
+@pytest.mark.surface("traps.protobuf-bodies")
 async def test_what_kubectl_creates_in_protobuf(kubectl: Kubectl) -> None:
     await kubectl("create", "configmap", "c", "--from-literal=k=v")
     await kubectl("create", "secret", "generic", "s", "--from-literal=k=v")

@@ -51,6 +51,7 @@ def test_pods_that_must_not_meet_have_a_node_each(kubectl: Kubectl) -> None:
     assert condition["message"].startswith("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules")
 
 
+@pytest.mark.surface("requests.cordon")
 def test_cordon_keeps_new_pods_away(kubectl: Kubectl) -> None:
     assert kubectl("cordon node-2") == "node/node-2 cordoned\n"
     assert kubectl("cordon node-2") == "node/node-2 already cordoned\n"
@@ -63,6 +64,7 @@ def test_cordon_keeps_new_pods_away(kubectl: Kubectl) -> None:
     assert places(kubectl)[pod] == "node-2"
 
 
+@pytest.mark.surface("requests.drain", "traps.discovery-eviction", "texts.eviction-blocked")
 def test_drain_evicts_as_far_as_the_budget_allows(kubectl: Kubectl) -> None:
     kubectl.apply(disruption_budget(maxUnavailable=1))
     kubectl("wait pdb/web --for=jsonpath={.status.disruptionsAllowed}=1 --timeout=20s")
@@ -77,7 +79,8 @@ def test_drain_evicts_as_far_as_the_budget_allows(kubectl: Kubectl) -> None:
     ]
     result = kubectl.run("drain node-2 --timeout=2s")
     assert result.code == 1
-    assert "Cannot evict pod as it would violate the pod's disruption budget." in result.errors
+    blocked = "(will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget."
+    assert blocked in result.errors
     assert uids(kubectl.pods())[second] == before[second]
     kubectl("uncordon node-1")
     kubectl.until_pod(first, is_ready)

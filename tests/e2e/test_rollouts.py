@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.kubectl import Kubectl, container, images, uids, waits_for
+from support.kubectl import Kubectl, container, document, images, uids, waits_for
 from support.manifests import IMAGE, SLOW_START, stateful_set
 from support.pod_stream import Step, replacements
 from support.processes import until
@@ -63,6 +63,7 @@ def named(*ordinals: int) -> list[str]:
     return [f"web-{ordinal}" for ordinal in ordinals]
 
 
+@pytest.mark.surface("S1.order")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_an_update_goes_from_the_highest_ordinal_down(kubectl: Kubectl, policy: str) -> None:
     create(kubectl, podManagementPolicy=policy)
@@ -72,6 +73,7 @@ def test_an_update_goes_from_the_highest_ordinal_down(kubectl: Kubectl, policy: 
         assert pods.until_stage("Running 1/1", "web-0") == replacements("web-2", "web-1", "web-0")
 
 
+@pytest.mark.surface("S1.scale-down-first")
 def test_ordered_pods_are_created_and_removed_one_after_the_other(kubectl: Kubectl) -> None:
     with kubectl.stream() as pods:
         create(kubectl)
@@ -100,6 +102,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.surface("requests.restart", "requests.set-image", "revisions.template-only")
 def test_whatever_changes_in_the_template_rolls(kubectl: Kubectl) -> None:
     create(kubectl, 1)
     for what, command in CHANGES.items():
@@ -109,8 +112,11 @@ def test_whatever_changes_in_the_template_rolls(kubectl: Kubectl) -> None:
         after = kubectl.pods()["web-0"]
         assert before["metadata"]["uid"] != after["metadata"]["uid"], what
     assert len(kubectl("rollout history sts/web").splitlines()) == 2 + 1 + len(CHANGES) + 1
+    annotations = kubectl.json("sts web")["spec"]["template"]["metadata"]["annotations"]
+    assert set(annotations) == {SLOW_START, "note", "kubectl.kubernetes.io/restartedAt"}
 
 
+@pytest.mark.surface("revisions.template-only")
 def test_what_is_not_of_the_template_does_not_roll(kubectl: Kubectl) -> None:
     create(kubectl, 2)
     before = kubectl.pods()
@@ -121,6 +127,7 @@ def test_what_is_not_of_the_template_does_not_roll(kubectl: Kubectl) -> None:
     assert uids(kubectl.pods()) == uids(before)
 
 
+@pytest.mark.surface("S7.on-delete")
 def test_on_delete_waits_for_each_pod_to_be_deleted(kubectl: Kubectl) -> None:
     create(kubectl, updateStrategy={"type": "OnDelete"})
     before = uids(kubectl.pods())
@@ -139,6 +146,7 @@ def test_on_delete_waits_for_each_pod_to_be_deleted(kubectl: Kubectl) -> None:
     assert uids(kubectl.pods())["web-1"] == uids(after)["web-1"]
 
 
+@pytest.mark.surface("traps.rollback-of-broken")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_bad_image_costs_one_pod_and_undo_heals(kubectl: Kubectl, policy: str) -> None:
     create(kubectl, podManagementPolicy=policy)
@@ -178,10 +186,12 @@ def history(kubectl: Kubectl) -> list[tuple[str, str]]:
     return [(row.split()[0], " ".join(row.split()[1:])) for row in rows]
 
 
+@pytest.mark.surface("traps.skipped-rollback", "requests.history-and-undo", "revisions.same-object-again")
 def test_history_is_told_and_gone_back_to(kubectl: Kubectl) -> None:
     create(kubectl, 1)
     for tag in ("2", "3"):
-        set_image(kubectl, tag)
+        containers = [{"name": "app", "image": f"{IMAGE}:{tag}"}]
+        kubectl(of_the_template(metadata={"annotations": {f"only-{tag}": ""}}, spec={"containers": containers}))
         kubectl(f"annotate sts/web kubernetes.io/change-cause=image-{tag} --overwrite")
         kubectl("rollout status sts/web")
     told = [("1", "<none>"), ("2", "image-2"), ("3", "image-3")]
@@ -194,6 +204,7 @@ def test_history_is_told_and_gone_back_to(kubectl: Kubectl) -> None:
     kubectl("rollout status sts/web")
     assert [number for number, _ in history(kubectl)] == ["3", "4", "5"]
     assert images(kubectl.pods()) == [f"{IMAGE}:1"]
+    assert kubectl.json("sts web")["spec"]["template"]["metadata"]["annotations"] == {SLOW_START: "0.1"}
     skipped = kubectl("rollout undo sts/web --to-revision=5")
     assert skipped == "statefulset.apps/web skipped rollback (current template already matches revision 5)\n"
     refused = kubectl.fails("rollout undo sts/web --to-revision=10")
@@ -202,6 +213,66 @@ def test_history_is_told_and_gone_back_to(kubectl: Kubectl) -> None:
     assert kubectl("rollout restart sts/web") == "statefulset.apps/web restarted\n"
 
 
+ODD = {"note": 'a < b && c > d, \u2028 "quoted" \\ \t', "empty": ""}
+"""Text that is not written alike by every JSON encoder."""
+
+
+@pytest.mark.surface("traps.skipped-rollback")
+def test_kubectl_finds_its_own_bytes_in_a_revision(kubectl: Kubectl) -> None:
+    manifest = stateful_set(replicas=0)
+    template = manifest["spec"]["template"]
+    template["metadata"]["annotations"] = ODD
+    container(template).update(
+        args=["<&>"],
+        env=[{"name": "A", "value": ""}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        livenessProbe={"httpGet": {"path": "/a?b&c", "port": "http"}},
+        ports=[{"name": "http", "containerPort": 80}],
+        resources={"limits": {"cpu": "0.5", "memory": "1024Mi"}},
+        securityContext={"runAsNonRoot": False},
+        volumeMounts=[{"name": "scratch", "mountPath": "/scratch"}],
+    )
+    template["spec"]["volumes"] = [{"name": "scratch", "emptyDir": {}}]
+    kubectl.apply(manifest)
+    kubectl("rollout status sts/web")
+    skipped = "statefulset.apps/web skipped rollback (current template already matches revision 1)\n"
+    assert kubectl("rollout undo sts/web --to-revision=1") == skipped
+
+
+@pytest.mark.surface("traps.no-spurious-rollout")
+def test_a_revision_in_the_words_of_another_release_stays_and_no_pod_is_replaced(kubectl: Kubectl) -> None:
+    create(kubectl, 2)
+    before = uids(kubectl.pods())
+    (revision,) = kubectl.json("controllerrevisions")["items"]
+    kubectl("delete sts web --cascade=orphan")
+    kubectl("delete controllerrevisions --all")
+    manifest = stateful_set(replicas=2)
+    template = manifest["spec"]["template"]
+    template["metadata"] |= {"annotations": {SLOW_START: "0.1"}, "creationTimestamp": None}
+    named = {key: revision["metadata"][key] for key in ("name", "labels")}
+    sparse = {"spec": {"template": {**template, "$patch": "replace"}}}
+    assert sparse != revision["data"]
+    kubectl(
+        "create -f -",
+        stdin=document(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ControllerRevision",
+                "metadata": named,
+                "revision": 1,
+                "data": sparse,
+            }
+        ),
+    )
+    create(kubectl, 2)
+    kubectl("rollout status sts/web")
+    assert uids(kubectl.pods()) == before
+    assert kubectl("get controllerrevisions -o name") == f"controllerrevision.apps/{named['name']}\n"
+    set_image(kubectl, "2")
+    kubectl("rollout status sts/web")
+    assert not set(uids(kubectl.pods()).values()) & set(before.values())
+
+
+@pytest.mark.surface("revisions.limit")
 def test_history_is_cut_to_its_limit(kubectl: Kubectl) -> None:
     create(kubectl, 1, revisionHistoryLimit=2)
     for tag in ("2", "3", "4", "5"):
@@ -210,6 +281,7 @@ def test_history_is_cut_to_its_limit(kubectl: Kubectl) -> None:
     until(lambda: [number for number, _ in history(kubectl)] == ["3", "4", "5"], "three revisions")
 
 
+@pytest.mark.surface("S2.max-unavailable")
 def test_as_many_pods_as_may_be_unavailable_go_together(kubectl: Kubectl) -> None:
     create(kubectl, 5, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}})
     with kubectl.stream() as pods:
@@ -220,6 +292,7 @@ def test_as_many_pods_as_may_be_unavailable_go_together(kubectl: Kubectl) -> Non
     assert [step.pod for step in steps if step.stage == "Terminating"] == named(4, 3, 2, 1, 0)
 
 
+@pytest.mark.surface("S3.min-ready")
 def test_a_pod_must_be_ready_for_a_while_before_the_next_one_goes(kubectl: Kubectl) -> None:
     create(kubectl, 2, minReadySeconds=2)
     set_image(kubectl, "2")
@@ -234,6 +307,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@pytest.mark.surface("S1.partition", "S5.start")
 def test_ordinals_begin_where_they_are_told_to(kubectl: Kubectl) -> None:
     create(kubectl, ordinals={"start": 5})
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
@@ -249,6 +323,7 @@ def test_ordinals_begin_where_they_are_told_to(kubectl: Kubectl) -> None:
         assert pods.until_stage("Running 1/1", "web-5") == replacements("web-5")
 
 
+@pytest.mark.surface("S1.below-partition")
 def test_what_dies_during_an_update_comes_back_as_it_belongs_also_after_a_restart(tmp_path: Path) -> None:
     with running_suite(tmp_path, *QUICK, *ROOMY) as suite:
         kubectl = suite.kubectl()

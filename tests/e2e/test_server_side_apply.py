@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from support.kubectl import Kubectl, document
 from support.manifests import service, stateful_set
 
@@ -31,6 +33,7 @@ def test_apply_adds_changes_and_leaves_alone(kubectl: Kubectl) -> None:
     assert kubectl.json("sts web")["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":2")
 
 
+@pytest.mark.surface("requests.apply-server-side")
 def test_what_one_applied_and_names_no_more_goes(kubectl: Kubectl) -> None:
     apply(kubectl, CONFIG_MAP | {"data": {"a": "1", "b": "2"}})
     apply(kubectl, CONFIG_MAP | {"data": {"b": "2", "c": "3"}}, "--field-manager=other")
@@ -41,6 +44,7 @@ def test_what_one_applied_and_names_no_more_goes(kubectl: Kubectl) -> None:
     assert owned["kubectl", "Apply"] == {"f:data": {}}
 
 
+@pytest.mark.surface("requests.apply-server-side", "requests.patch-apply")
 def test_a_field_that_another_owns_is_a_conflict_unless_forced(kubectl: Kubectl) -> None:
     apply(kubectl, stateful_set(replicas=1))
     kubectl("scale sts web --replicas=2")

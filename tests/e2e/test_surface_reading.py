@@ -56,6 +56,7 @@ DESCRIBED = {
 }
 
 
+@pytest.mark.surface("requests.describe")
 @pytest.mark.parametrize("what", DESCRIBED)
 def test_every_kind_is_described(kubectl: Kubectl, what: str) -> None:
     text = ""
@@ -68,6 +69,79 @@ def test_every_kind_is_described(kubectl: Kubectl, what: str) -> None:
     until(complete, what)
 
 
+HEADINGS = [
+    pytest.param("sts", "NAME READY AGE", "CONTAINERS IMAGES", marks=pytest.mark.surface("columns.statefulset")),
+    pytest.param(
+        "ds",
+        "NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE",
+        "CONTAINERS IMAGES SELECTOR",
+        marks=pytest.mark.surface("columns.daemonset"),
+    ),
+    pytest.param(
+        "pods",
+        "NAME READY STATUS RESTARTS AGE",
+        "IP NODE NOMINATED NODE READINESS GATES",
+        marks=pytest.mark.surface("columns.pod"),
+    ),
+    pytest.param(
+        "pvc",
+        "NAME STATUS VOLUME CAPACITY ACCESS MODES STORAGECLASS VOLUMEATTRIBUTESCLASS AGE",
+        "VOLUMEMODE",
+        marks=pytest.mark.surface("columns.pvc"),
+    ),
+    pytest.param(
+        "pv",
+        "NAME CAPACITY ACCESS MODES RECLAIM POLICY STATUS CLAIM STORAGECLASS VOLUMEATTRIBUTESCLASS REASON AGE",
+        "VOLUMEMODE",
+        marks=pytest.mark.surface("columns.pv"),
+    ),
+    pytest.param(
+        "pdb",
+        "NAME MIN AVAILABLE MAX UNAVAILABLE ALLOWED DISRUPTIONS AGE",
+        "",
+        marks=pytest.mark.surface("columns.pdb"),
+    ),
+    pytest.param(
+        "svc",
+        "NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S) AGE",
+        "SELECTOR",
+        marks=pytest.mark.surface("columns.service"),
+    ),
+    pytest.param(
+        "nodes",
+        "NAME STATUS ROLES AGE VERSION",
+        "INTERNAL-IP EXTERNAL-IP OS-IMAGE KERNEL-VERSION CONTAINER-RUNTIME",
+        marks=pytest.mark.surface("columns.node"),
+    ),
+    pytest.param(
+        "controllerrevisions",
+        "NAME CONTROLLER REVISION AGE",
+        "",
+        marks=pytest.mark.surface("columns.controllerrevision"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "shown", "wide"), HEADINGS)
+def test_headings_are_those_of_kubernetes(kubectl: Kubectl, what: str, shown: str, wide: str) -> None:
+    assert heading(kubectl(f"get {what}")) == shown
+    assert heading(kubectl(f"get {what} -o wide")) == f"{shown} {wide}".strip()
+
+
+@pytest.mark.surface("columns.event")
+def test_wide_headings_of_events_stand_between_the_others(kubectl: Kubectl) -> None:
+    assert heading(kubectl("get events")) == "LAST SEEN TYPE REASON OBJECT MESSAGE"
+    assert heading(kubectl("get events -o wide")) == (
+        "LAST SEEN TYPE REASON OBJECT SUBOBJECT SOURCE MESSAGE FIRST SEEN COUNT NAME"
+    )
+
+
+def heading(table: str) -> str:
+    """Return the first line of a table, its columns one space apart."""
+    return " ".join(table.splitlines()[0].split())
+
+
+@pytest.mark.surface("requests.get-all")
 def test_all_stands_in_the_order_of_kubernetes(kubectl: Kubectl) -> None:
     kinds = [name.partition("/")[0] for name in kubectl("get all -o name").split()]
     assert list(dict.fromkeys(kinds)) == ["pod", "service", "daemonset.apps", "statefulset.apps"]
@@ -84,6 +158,7 @@ def test_events_are_told_and_followed(kubectl: Kubectl) -> None:
         followed.until("SuccessfulCreate +StatefulSet/web +create Pod web-1")
 
 
+@pytest.mark.surface("requests.get-watch")
 def test_changes_are_followed_as_rows_or_objects(kubectl: Kubectl) -> None:
     rows, objects = "get cm -w --output-watch-events", "get cm -w -o custom-columns=NAME:.metadata.name"
     with kubectl.follow(rows) as told, kubectl.follow(objects) as named:
@@ -98,6 +173,7 @@ def test_changes_are_followed_as_rows_or_objects(kubectl: Kubectl) -> None:
         assert stages == ["ADDED", "MODIFIED", "DELETED"]
 
 
+@pytest.mark.surface("requests.limit-continue")
 def test_a_list_in_pages_is_of_one_moment(kubectl: Kubectl) -> None:
     kubectl.apply(*({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"page-{n}"}} for n in range(9)))
     url = "/api/v1/namespaces/shown/configmaps"
@@ -106,6 +182,7 @@ def test_a_list_in_pages_is_of_one_moment(kubectl: Kubectl) -> None:
     versions = set()
     while True:
         page = json.loads(kubectl(f"get --raw {url}?limit=3&continue={following}"))
+        assert len(page["items"]) <= 3
         found += [item["metadata"]["name"] for item in page["items"]]
         versions.add(page["metadata"]["resourceVersion"])
         following = page["metadata"].get("continue", "")
@@ -177,12 +254,12 @@ UNSERVED = {
     "logs web-0": "pods/log is not served",
     "exec web-0 -- ls": "pods/exec is not served",
     "attach web-0": "pods/attach is not served",
+    "run one -i --rm --image=one:1 --restart=Never": "pods/attach is not served",
     "port-forward web-0 8080:80": "pods/portforward is not served",
     "cp web-0:/etc/passwd passwd": "pods/exec is not served",
     "debug web-0 --image=busybox": "pods/ephemeralcontainers is not served",
     "create token default": "serviceaccounts/token is not served",
     "get --raw /api/v1/nodes/node-1/proxy/metrics": "nodes/proxy is not served",
-    "top nodes": "Metrics API not available",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.kubectl import EXAMPLES, Kubectl, document, uids
+from support.kubectl import EXAMPLES, Kubectl, container, document, uids
 from support.manifests import claim_template, disruption_budget, service, stateful_set
 
 
@@ -39,6 +39,7 @@ def test_replace_puts_another_in_its_place(web: Kubectl) -> None:
     assert 'configmaps "nope" not found' in refused
 
 
+@pytest.mark.surface("requests.scale")
 def test_scale_heeds_what_it_was_told_to_expect(web: Kubectl) -> None:
     assert web.fails("scale sts web --replicas=9 --current-replicas=7") == "error: Expected replicas to be 7, was 2\n"
     assert web("scale sts web --replicas=3 --current-replicas=2") == "statefulset.apps/web scaled\n"
@@ -66,11 +67,16 @@ def test_each_way_to_set_something(web: Kubectl) -> None:
     assert web("set selector svc web app=web") == "service/web selector updated\n"
 
 
+@pytest.mark.surface("requests.label", "requests.annotate")
 def test_labels_and_annotations_are_not_overwritten_unasked(web: Kubectl) -> None:
     assert web("label pods -l app=web tier=a") == "pod/web-0 labeled\npod/web-1 labeled\n"
     assert web.fails("label pod web-0 tier=b") == "error: 'tier' already has a value (a), and --overwrite is false\n"
     assert web("label pod web-0 tier=b --overwrite") == "pod/web-0 labeled\n"
     assert web("annotate pods note=x --field-selector=metadata.name=web-1") == "pod/web-1 annotated\n"
+    assert web("annotate pods note=y -l tier=b") == "pod/web-0 annotated\n"
+    assert web("annotate pods more=z --all") == "pod/web-0 annotated\npod/web-1 annotated\n"
+    annotations = [pod["metadata"]["annotations"] for pod in web.pods("app=web").values()]
+    assert [(one["note"], one["more"]) for one in annotations] == [("y", "z"), ("x", "z")]
     assert web("get pods -L tier --no-headers -l tier=b").split()[0] == "web-0"
 
 
@@ -98,6 +104,7 @@ def test_every_kind_of_patch(web: Kubectl, case: str) -> None:
     assert web(f"patch {command} -p", json.dumps(patch)) == f"{said}\n"
 
 
+@pytest.mark.surface("texts.unknown-field-warn")
 def test_patches_that_cannot_be_are_refused(web: Kubectl) -> None:
     test = [{"op": "test", "path": "/spec/replicas", "value": 7}]
     assert "the server rejected our request" in web.fails("patch sts web --type=json -p", json.dumps(test))
@@ -193,11 +200,15 @@ def test_what_kubectl_generates(kubectl: Kubectl) -> None:
         assert kubectl(f"get {what} -o jsonpath={field}") == value
 
 
+@pytest.mark.surface("requests.run")
 def test_pods_are_run_and_exposed(kubectl: Kubectl) -> None:
     assert kubectl("run one --image=one:1 --env=A=B --labels=app=one --port=80 --expose") == (
         "pod/one created\nservice/one created\n"
     )
     kubectl("wait pod/one --for=condition=Ready --timeout=20s")
+    ran = container(kubectl.pods("app=one")["one"])
+    assert (ran["image"], ran["env"]) == ("one:1", [{"name": "A", "value": "B"}])
+    assert [port["containerPort"] for port in ran["ports"]] == [80]
     assert kubectl("expose pod one --name=again --port=81 --target-port=80") == "service/again exposed\n"
     assert kubectl("expose svc one --name=third --port=82") == "service/third exposed\n"
     kubectl("wait endpoints/again --for=jsonpath={.subsets[0].addresses[0].targetRef.name}=one --timeout=20s")

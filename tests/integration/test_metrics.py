@@ -41,6 +41,14 @@ def value(text: str, name: str, /, **labels: str) -> float:
     return sum(each.value for each in samples if each.name == name and labels.items() <= each.labels.items())
 
 
+@pytest.mark.surface(
+    "metrics.statefulset-series",
+    "metrics.revisions",
+    "metrics.pod-series",
+    "metrics.node-series",
+    "metrics.workqueue",
+    "metrics.apiserver",
+)
 def test_one_process_tells_of_a_rollout(tmp_path: Path) -> None:
     with running_suite(tmp_path, f"--metrics-listen={LISTEN}", *QUICK, *ROOMY) as suite:
         url = suite.process.until(r"metrics +(http://\S+)")[1]
@@ -78,7 +86,7 @@ def test_every_process_tells_of_itself(tmp_path: Path, monkeypatch: pytest.Monke
     with running_parts(tmp_path) as parts:
         parts.kubectl()("get nodes")
         for part in PARTS:
-            check(parts._processes[part].until(r"metrics: (http://\S+)")[1], {OF_EVERY_PROCESS, *OF_PART[part]})
+            check(parts.metrics_of(part), {OF_EVERY_PROCESS, *OF_PART[part]})
 
 
 def check(url: str, wanted: set[str]) -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client, config, watch
 
 from statefleet.api.core.v1.config_pb2 import ConfigMap
 from statefleet.app.addresses import Address
@@ -16,7 +22,7 @@ from support.kubectl import images
 from support.manifests import IMAGE, stateful_set
 from support.parts import PARTS, Parts, running_parts
 from support.pod_stream import replacements
-from support.processes import PATIENCE_SECONDS
+from support.processes import PATIENCE_SECONDS, until
 from support.rolling import RollingUpdate
 from support.suite import QUICK, ROOMY
 
@@ -34,6 +40,7 @@ def test_a_set_is_created_and_rolled_in_order(tmp_path: Path) -> None:
             kubectl("rollout status sts/web --timeout=20s")
             assert pods.until_stage("Running 1/1", "web-0") == replacements("web-2", "web-1", "web-0")
         assert images(kubectl.pods()) == [f"{IMAGE}:2"] * 3
+        until(lambda: kubectl.run("top nodes").output.count("node-") == 3, "what nodes use")
         assert kubectl("rollout undo sts/web") == "statefulset.apps/web rolled back\n"
         kubectl("rollout status sts/web --timeout=20s")
         kubectl("delete sts web")
@@ -76,8 +83,8 @@ def kill_and_start(parts: Parts, part: str) -> None:
 
 async def test_a_watch_goes_on_where_it_was_when_the_gateway_is_back(tmp_path: Path) -> None:
     with running_parts(tmp_path, *QUICK) as parts:
-        peers = Peers({name: Address.parse(parts.addresses[name]) for name in SERVICES}, parts.certificates)
-        async with calling(parts.kubeconfig) as api, connected(peers, "test") as fleet:
+        peers = Peers({name: [Address.parse(parts.addresses[name])] for name in SERVICES}, parts.certificates)
+        async with calling(parts.kubeconfig) as api, connected(peers, "statefleet") as fleet:
             begun = (await api.get(CONFIG_MAPS))["metadata"]["resourceVersion"]
             events = api.follow(CONFIG_MAPS, begun)
 
@@ -104,6 +111,40 @@ async def test_a_watch_goes_on_where_it_was_when_the_gateway_is_back(tmp_path: P
             ]
             versions = [int(event.version) for event in seen]
             assert versions == sorted(set(versions))
+
+
+@pytest.mark.surface("requests.resource-version")
+def test_python_watches_on_when_the_store_is_back(tmp_path: Path) -> None:
+    """It asks once, and is not sent away to ask over and over while nobody can answer."""
+    with ThreadPoolExecutor(1) as waiting, running_parts(tmp_path, *QUICK) as parts:
+        kubectl, asked_after = parts.kubectl(), []
+        settings = client.Configuration()
+        config.load_kube_config(str(parts.kubeconfig), client_configuration=settings)
+        with client.ApiClient(settings) as api:
+            list_maps = client.CoreV1Api(api).list_namespaced_config_map
+
+            @functools.wraps(list_maps)
+            def noted(*args: Any, **options: Any) -> Any:
+                asked_after.append(options["resource_version"])
+                return list_maps(*args, **options)
+
+            begun = list_maps("default").metadata.resource_version
+            events = watch.Watch().stream(noted, "default", resource_version=begun)
+            kubectl("create cm before")
+            before = next(events)
+            parts.kill("workload-store")
+            next_event = waiting.submit(next, events)
+            until(lambda: len(asked_after) == 2, "another watch")
+            parts.start("workload-store")
+            kubectl("create cm after")
+            after = next_event.result(PATIENCE_SECONDS)
+            events.close()
+            api.rest_client.pool_manager.clear()
+        assert [(event["type"], event["object"].metadata.name) for event in (before, after)] == [
+            ("ADDED", "before"),
+            ("ADDED", "after"),
+        ]
+        assert asked_after == [begun, before["object"].metadata.resource_version]
 
 
 def test_parts_may_start_in_any_order(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ async def apply(client: Client, path: str, body: str, query: str = "fieldManager
     return await client.call("PATCH", f"{path}?{query}", body, APPLY)
 
 
+@pytest.mark.surface("requests.patch-apply")
 async def test_yaml_adds_and_changes(client: Client) -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\n  labels: {1: one}\ndata:\n  day: 2026-01-02\n"
     code, answer = await apply(client, f"{MAPS}/yaml", text)

@@ -110,6 +110,7 @@ async def bench() -> AsyncIterator[Bench]:
             yield found
 
 
+@pytest.mark.surface("S6.labels", "S6.host", "S6.owner")
 async def test_a_set_comes_up_and_its_pods_have_their_identity(bench: Bench) -> None:
     await bench.fleet.create(stateful_set(replicas=3))
     message = await bench.until_done()
@@ -126,6 +127,8 @@ async def test_a_set_comes_up_and_its_pods_have_their_identity(bench: Bench) -> 
     owner = controller_of(first.metadata)
     assert owner is not None
     assert (owner.uid, owner.block_owner_deletion) == (message.metadata.uid, True)
+    revision = await bench.fleet.get(CONTROLLER_REVISION, message.status.update_revision, "default")
+    assert revision.metadata.labels["controller.kubernetes.io/hash"] != message.status.update_revision
 
 
 async def test_an_update_keeps_all_but_one_ready(bench: Bench) -> None:
@@ -138,6 +141,7 @@ async def test_an_update_keeps_all_but_one_ready(bench: Bench) -> None:
     assert bench.nodes.fewest_ready == 3
 
 
+@pytest.mark.surface("S1.stops", "S1.broken-first", "revisions.same-object-again")
 async def test_a_bad_image_stops_the_update_and_a_rollback_heals(bench: Bench) -> None:
     bench.nodes.bad_images.add("nginx:bad")
     await bench.fleet.create(stateful_set(replicas=3))
@@ -156,6 +160,7 @@ async def test_a_bad_image_stops_the_update_and_a_rollback_heals(bench: Bench) -
     assert sorted(revision.revision for revision in revisions) == [2, 3]
 
 
+@pytest.mark.surface("S1.partition", "S1.below-partition")
 async def test_a_partition_spares_the_lower_pods_even_when_they_die(bench: Bench) -> None:
     await bench.fleet.create(stateful_set(replicas=3))
     old = (await bench.until_done()).status.update_revision
@@ -187,6 +192,7 @@ async def test_parallel_scales_up_and_down_at_once(bench: Bench) -> None:
     assert list(await bench.pods()) == ["web-0", "web-1"]
 
 
+@pytest.mark.surface("S5.retention", "S5.names")
 async def test_claims_come_before_pods_and_stay(bench: Bench) -> None:
     message = stateful_set(replicas=2)
     template = message.spec.volume_claim_templates.add()
@@ -208,6 +214,7 @@ async def test_claims_come_before_pods_and_stay(bench: Bench) -> None:
     assert (volume.name, volume.volume_source.persistent_volume_claim.claim_name) == ("data", "data-web-0")
 
 
+@pytest.mark.surface("revisions.limit")
 async def test_history_is_cut_to_its_limit(bench: Bench) -> None:
     await bench.fleet.create(stateful_set(replicas=1, revision_history_limit=1))
     await bench.until_done()
@@ -220,6 +227,7 @@ async def test_history_is_cut_to_its_limit(bench: Bench) -> None:
     assert sorted(revision.revision for revision in revisions) == [4, 5]
 
 
+@pytest.mark.surface("revisions.adoption")
 async def test_a_set_that_is_made_anew_adopts_pods_and_revisions(bench: Bench) -> None:
     await bench.fleet.create(stateful_set(replicas=2))
     before = await bench.until_done()
@@ -260,6 +268,7 @@ async def test_a_bare_pod_of_the_right_name_and_labels_is_adopted(bench: Bench) 
     assert adopted.metadata.labels["statefulset.kubernetes.io/pod-name"] == "web-0"
 
 
+@pytest.mark.surface("S10.pods")
 async def test_events_tell_what_was_done(bench: Bench) -> None:
     await bench.fleet.create(stateful_set(replicas=1))
     await bench.until_done()

@@ -65,6 +65,12 @@ class Api:
         async with self._session.request(method, self.url + path, data=content, headers=headers) as response:
             return Answer(response.status, await response.json())
 
+    async def fetch(self, path: str) -> bytes:
+        """Return an answer unread, for what measures."""
+        async with self._session.get(self.url + path) as response:
+            assert response.status == 200, await response.text()
+            return await response.read()
+
     async def get(self, path: str) -> Json:
         code, body = await self.call("GET", path)
         assert code == 200, body
@@ -109,7 +115,7 @@ class Api:
 @asynccontextmanager
 async def calling(kubeconfig: Path) -> AsyncIterator[Api]:
     """Call the API with the certificate of a kubeconfig as long as the block lasts."""
-    connector = aiohttp.TCPConnector(ssl=_tls(kubeconfig))
+    connector = aiohttp.TCPConnector(limit=0, ssl=_tls(kubeconfig))
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, read_bufsize=2**20) as session:
         yield Api(kubeconfig, session)

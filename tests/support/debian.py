@@ -6,6 +6,7 @@ into the cache. No rights are needed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -26,12 +27,14 @@ def program(package: str, name: str) -> Path:
 def unpacked(package: str) -> Path:
     """Return the folder that a package is unpacked in."""
     folder = CACHE / package
-    if not folder.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as made:
-            work = Path(made)
-            _run("dpkg", "--extract", str(_downloaded(package, work)), str(work / "root"))
-            shutil.move(work / "root", folder)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes of one run may ask for it at once
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=CACHE) as made:
+                work = Path(made)
+                _run("dpkg", "--extract", str(_downloaded(package, work)), str(work / "root"))
+                shutil.move(work / "root", folder)
     return folder
 
 

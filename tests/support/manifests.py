@@ -6,6 +6,7 @@ from typing import Any
 
 IMAGE = "registry.example/app"
 SLOW_START = "simulation.statefleet.io/start-delay"
+USAGE = "simulation.statefleet.io/usage"
 
 
 def stateful_set(name: str = "web", *, replicas: Any = 3, tag: str = "1", **spec: Any) -> dict[str, Any]:
@@ -25,6 +26,22 @@ def stateful_set(name: str = "web", *, replicas: Any = 3, tag: str = "1", **spec
             "template": template,
             **spec,
         },
+    }
+
+
+def daemon_set(
+    name: str = "agent", *, tag: str = "1", pod: dict[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
+    """Return a set of one container, called app; `pod` is its pods' specification and `spec` its own, beside that."""
+    template = {
+        "metadata": {"labels": {"app": name}},
+        "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:{tag}"}], **(pod or {})},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template, **spec},
     }
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
+from statefleet.api.nodes.v1.usage_pb2 import NodeUsage
 from statefleet.api.object.v1.verbs_pb2 import DeleteResponse, WatchEvent, WatchResponse
 from statefleet.client.fleet import Listing, Written
-from statefleet.errors import AlreadyExists, Conflict, NotFound, Subject
+from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound, Subject
 from statefleet.objects.field_selectors import FieldSelector
 from statefleet.objects.kinds import Kind, kind_of
 from statefleet.objects.selectors import LabelSelector
+
+Usages: TypeAlias = list[NodeUsage]
 
 
 class MemoryFleet:
@@ -24,10 +27,11 @@ class MemoryFleet:
     def __init__(self) -> None:
         self.version = 0
         self.objects: dict[tuple[str, str, str], Any] = {}
+        self.usages: Usages = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.meddle: Any = lambda: None
         self.unwatched = asyncio.Event()
-        self._watchers: list[asyncio.Queue[WatchResponse]] = []
+        self._watchers: list[asyncio.Queue[WatchResponse | FleetError]] = []
 
     async def get(self, kind: Kind[Any], name: str, namespace: str = "", **options: Any) -> Any:
         self.calls.append(("get", options))
@@ -107,9 +111,18 @@ class MemoryFleet:
     async def bind(self, name: str, namespace: str, node: str, **options: Any) -> None:
         self.calls.append(("bind", {"node": node, **options}))
 
+    async def node_usage(self, node: str = "") -> Usages:
+        return [usage for usage in self.usages if node in {"", usage.node}]
+
+    async def pod_usage(self, namespace: str = "", *, node: str = "") -> Usages:
+        return [
+            NodeUsage(node=usage.node, pods=[pod for pod in usage.pods if namespace in {"", pod.namespace}])
+            for usage in await self.node_usage(node)
+        ]
+
     async def watch(self, kinds: Sequence[Kind[Any]], **options: Any) -> AsyncIterator[WatchResponse]:
         self.calls.append(("watch", options))
-        queue: asyncio.Queue[WatchResponse] = asyncio.Queue()
+        queue: asyncio.Queue[WatchResponse | FleetError] = asyncio.Queue()
         self._watchers.append(queue)
         kind = kinds[0]
         if options["send_initial_events"] or options["resource_version"] in {"", "0"}:
@@ -123,7 +136,10 @@ class MemoryFleet:
             yield WatchResponse(events=events)
         try:
             while True:
-                yield await queue.get()
+                told = await queue.get()
+                if isinstance(told, FleetError):
+                    raise told
+                yield told
         finally:
             self._watchers.remove(queue)
             self.unwatched.set()
@@ -132,6 +148,11 @@ class MemoryFleet:
         """Send an event to every watch."""
         for queue in self._watchers:
             queue.put_nowait(WatchResponse(events=[event]))
+
+    def break_off(self, error: FleetError) -> None:
+        """End every watch with an error."""
+        for queue in self._watchers:
+            queue.put_nowait(error)
 
     def _find(self, kind: Kind[Any], namespace: str, name: str) -> Any:
         message = self.objects.get((kind.name, namespace, name))

@@ -18,6 +18,7 @@ from statefleet.nodes.servicer import NodeRegistry
 from statefleet.objects.kinds import NODES, REVISIONS, WORKLOADS
 from statefleet.revisions.assembly import assemble_revision_history
 from statefleet.revisions.servicer import RevisionHistory
+from statefleet.rpc.identity import GATEWAYS_GROUP, MASTERS_GROUP, Identity
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.runtime.rand import SystemRand
@@ -65,7 +66,7 @@ async def opened_services(
         await until_furnished(workloads)
         for service in (workloads, revisions, nodes):
             await service.replica.leading()
-        channel = server.channel()
+        channel = server.channel(Identity("gateway", (GATEWAYS_GROUP, MASTERS_GROUP)))
         fleet = Fleet({WORKLOADS: channel, REVISIONS: channel, NODES: channel}, clock=clock, rand=rand)
         try:
             yield Services(fleet, clock, workloads, revisions, nodes, coordination, channel)

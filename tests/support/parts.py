@@ -24,11 +24,29 @@ class Parts:
         self._agent_options = agent_options
         self._processes: dict[str, Process] = {}
 
+    def certificates_of(self, part: str) -> Path:
+        """Where a part finds its certificates: where they are made, or where it was handed its own."""
+        handed_out = self.directory / "handed-out" / part
+        return handed_out if handed_out.exists() else self.certificates
+
+    def hand_out(self, *parts: str) -> None:
+        """Give parts their certificates and nothing to make others with."""
+        for part in parts:
+            kind = "worker" if part == "workers" else part
+            out = self.directory / "handed-out" / part
+            where = ("--certificates", self.certificates, "--out", out)
+            issued = statefleet("certs", "issue", kind, "--host=127.0.0.1", "--host=localhost", *where)
+            assert issued.wait() == 0, issued.output
+
     def start(self, part: str) -> None:
         """Start a part and wait until it says that it is ready; a second time at the same address."""
         process = self._processes[part] = statefleet(*self._command(part))
         found = process.until(rf"ready: {'agent of' if part == 'agent' else part}(?: at (?:https://)?(\S+))?")
         self.addresses[part] = found[1]
+
+    def metrics_of(self, part: str) -> str:
+        """Return where a part that was told to serve metrics does so."""
+        return self._processes[part].until(r"metrics: (http://\S+)")[1]
 
     def kill(self, part: str) -> None:
         """End a part as a crash does."""
@@ -57,7 +75,7 @@ class Parts:
         return Kubectl(self.kubeconfig)
 
     def _command(self, part: str) -> list[object]:
-        certificates: list[object] = ["--certificates", self.certificates]
+        certificates: list[object] = ["--certificates", self.certificates_of(part)]
         listen: list[object] = ["--listen", self.addresses.get(part, "127.0.0.1:0")]
         peers: list[object] = [f"--{name}={self.addresses.get(name)}" for name in SERVICES]
         if part in SERVICES:

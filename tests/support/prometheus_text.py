@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from support.debian import program
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _UNITS = ("_ms", "_millis", "_milliseconds", "_us", "_ns", "_minutes", "_hours", "_kb", "_kib", "_mb", "_percent")
@@ -33,11 +34,9 @@ def problems(text: str) -> list[str]:
 
 
 def promtool(*arguments: str, page: str = "") -> list[str]:
-    """Return the complaints of the checker that comes with Prometheus: none where that is not installed."""
-    command = shutil.which("promtool")
-    if command is None:
-        return []
-    done = subprocess.run([command, *arguments], input=page, capture_output=True, text=True, check=False)
+    """Return the complaints of the checker that comes with Prometheus."""
+    command = [str(program("prometheus", "promtool")), *arguments]
+    done = subprocess.run(command, input=page, capture_output=True, text=True, check=False)
     complaints = (done.stdout + done.stderr).splitlines()
     return complaints if done.returncode or arguments == ("check", "metrics") else []
 

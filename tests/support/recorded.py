@@ -10,8 +10,12 @@ from typing import NamedTuple
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.log.v1.log_pb2 import Record
 from statefleet.api.object.v1.object_pb2 import Object
+from statefleet.app.encryption import KEYS_FILE
+from statefleet.store.keyring import Keyring
+from statefleet.store.sealed_log import SealedLog
 from statefleet.store.sqlite_file import SqliteFile
 from statefleet.store.sqlite_log import SqliteLog
+from statefleet.workloads.assembly import WORKLOADS_STORE
 
 
 class Write(NamedTuple):
@@ -22,10 +26,11 @@ class Write(NamedTuple):
     object: Object | None
 
 
-async def records(file: Path) -> list[Record]:
-    """Return every record that a service's file still has."""
+async def records(file: Path, store: str = WORKLOADS_STORE) -> list[Record]:
+    """Return every record that a service's file still has, opened with the keys beside it."""
+    keyring = Keyring.read(file.parent / "certificates" / KEYS_FILE)
     async with SqliteFile(file) as opened:
-        log = await SqliteLog.open(opened, "records")
+        log = SealedLog(await SqliteLog.open(opened, "records"), keyring, f"{store}.records")
         start, end = await log.start(), await log.end()
         found: list[Record] = []
         async with aclosing(log.read(start)) as batches:

@@ -14,7 +14,7 @@ from statefleet.coordination.local import LocalCoordination
 from statefleet.nodes.assembly import assemble_node_registry
 from statefleet.objects.kinds import NODES, REVISIONS, WORKLOADS
 from statefleet.revisions.assembly import assemble_revision_history
-from statefleet.rpc.identity import MASTERS_GROUP, Identity
+from statefleet.rpc.identity import GATEWAYS_GROUP, MASTERS_GROUP, Identity
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.runtime.clock import SystemClock
@@ -40,7 +40,7 @@ async def whole_fleet(seed: int = 1) -> AsyncIterator[Fleet]:
         add_NodeRegistryServicer_to_server(nodes, server)
         await server.start()
         await until_furnished(workloads)
-        channel = server.channel(Identity("gateway", (MASTERS_GROUP,)))
+        channel = server.channel(Identity("gateway", (GATEWAYS_GROUP, MASTERS_GROUP)))
         try:
             yield Fleet({WORKLOADS: channel, REVISIONS: channel, NODES: channel}, clock=clock, rand=rand)
         finally:

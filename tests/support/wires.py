@@ -1,4 +1,4 @@
-"""A small service of all four kinds of method, and the two wires that it is served over: a socket and in process."""
+"""A small service of all four kinds of method, and the wires that it is served over: sockets, and in process."""
 
 from __future__ import annotations
 
@@ -121,9 +121,10 @@ class InProcessWire:
 
 
 class SocketWire:
-    """Over a unix socket: in the clear, or over TLS with client certificates where `authority` is given."""
+    """Over a unix socket, in the clear or over TLS with client certificates; calls go alone, or `carried`."""
 
-    def __init__(self, directory: Path, *, tls: bool = False) -> None:
+    def __init__(self, directory: Path, *, tls: bool = False, carried: bool = False) -> None:
+        self._carried = carried
         self._address = f"unix:{directory}/rpc.sock"
         self._authority = Authority(directory, SystemClock()) if tls else None
         self._channels: list[Any] = []
@@ -147,7 +148,7 @@ class SocketWire:
         tls = None
         if self._authority is not None:
             tls = ClientTls(self._authority.certificate, self._authority.client(identity), "localhost")
-        channel = connect(self._address, tls=tls, interceptors=list(interceptors))
+        channel = connect(self._address, tls=tls, interceptors=list(interceptors), carried=self._carried)
         self._channels.append(channel)
         return SampleStub(channel)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any
 
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
+from statefleet.api.core.v1.event_pb2 import Event
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.api.object.v1.verbs_pb2 import (
     ClaimShardResponse,
@@ -19,7 +20,7 @@ from statefleet.api.object.v1.verbs_pb2 import (
 )
 from statefleet.api.revisions.v1.revision_history_pb2 import RecordResponse
 from statefleet.client.fleet import Fleet, Written
-from statefleet.errors import AlreadyExists, Conflict, Expired, Fenced, NotFound
+from statefleet.errors import AlreadyExists, Conflict, Expired, Fenced, FleetError, NotFound
 from statefleet.objects.codec import encode_bytes
 from statefleet.objects.kinds import CONTROLLER_REVISION, POD, REVISIONS, Kind, kind_of
 from statefleet.objects.meta import controller_reference, is_controlled_by
@@ -52,6 +53,8 @@ class WorkerFleet(Fleet):
         self.before: Fault = lambda _verb, _message: None
         self.after: Fault = lambda _verb, _message: None
         """As `before`, once the write has taken effect: raising loses the reply."""
+        self.collisions = 0
+        """How many collisions a new revision meets."""
 
     # How a test moves it.
 
@@ -141,13 +144,28 @@ class WorkerFleet(Fleet):
         version = str(self.services[kind.service].version)
         return DeleteResponse(object=kind.wrap(gone), deleted=True, resource_version=version)
 
+    async def record_events(self, events: Sequence[Event], **_: Any) -> dict[int, str]:
+        await asyncio.sleep(0)
+        refused = {}
+        self.writes.append(f"record_events {len(events)}")
+        for index, event in enumerate(events):
+            try:
+                self.before("record_events", event)
+            except FleetError as error:
+                refused[index] = error.message
+            else:
+                self._store(_copy(event))
+        return refused
+
     async def record_revision(self, owner: Any, *, fence: Fence | None = None, **_: Any) -> Any:
         await self._begin("record", owner, fence)
         mine = [one for one in self.all(CONTROLLER_REVISION) if is_controlled_by(one.metadata, owner.metadata.uid)]
         data = b'{"spec":{"template":%s}}' % encode_bytes(owner.spec.template)
         newest = max((one.revision for one in mine), default=0)
         equal = next((one for one in mine if one.data.raw == data), None)
+        collisions = owner.status.collision_count
         if equal is None:
+            collisions += self.collisions
             equal = ControllerRevision(revision=newest + 1)
             equal.metadata.name = f"{owner.metadata.name}-rev{newest + 1}"
             equal.metadata.namespace = owner.metadata.namespace
@@ -159,7 +177,7 @@ class WorkerFleet(Fleet):
             equal = _copy(equal)
             equal.revision = newest + 1
             equal = self._store(equal)
-        return RecordResponse(revision=equal, collision_count=owner.status.collision_count)
+        return RecordResponse(revision=equal, collision_count=collisions)
 
     async def claim_shard(self, service: int, shard: str, holder: str, **_: Any) -> Any:
         held = self.services[service]

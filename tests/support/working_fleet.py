@@ -15,12 +15,14 @@ from statefleet.agent.nodes import NodeSize, describe
 from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.api.core.v1.event_pb2 import Event
 from statefleet.api.core.v1.node_pb2 import Node
-from statefleet.app.workers import build_worker
+from statefleet.app.workers import run_worker
 from statefleet.client.fleet import Fleet
 from statefleet.errors import NotFound, Unavailable
 from statefleet.garbage.controller import COLLECTED
 from statefleet.objects.kinds import EVENT, NODE, Kind, kind_of
 from statefleet.reconcile.cache import Cache
+from statefleet.reconcile.events import GATHER_SECONDS
+from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.tasks import Tasks
 from support.leaping_clock import LeapingClock
 from support.opened_services import opened_services
@@ -109,6 +111,8 @@ class WorkingFleet:
     async def events(self, about: str, reason: str = "") -> Sequence[Event]:
         """The events about an object's name, of one reason or of all, once those are written that were recorded."""
         await self.calm()
+        self.clock.leap(GATHER_SECONDS)
+        await self.calm()
         found = (await self.fleet.list(EVENT)).items
         return [e for e in found if e.involved_object.name == about and reason in ("", e.reason)]
 
@@ -152,10 +156,10 @@ class Cable:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._fleet, name)
 
-    async def heartbeat(self, nodes: Any, session: int, *, timeout: float | None = None) -> Any:
+    async def heartbeat(self, nodes: Any, session: int, **options: Any) -> Any:
         if self.is_cut:
             raise Unavailable("the cable is cut")
-        return await self._fleet.heartbeat(nodes, session, timeout=timeout)
+        return await self._fleet.heartbeat(nodes, session, **options)
 
 
 def is_well(node: Node) -> bool:
@@ -169,7 +173,7 @@ async def working_fleet() -> AsyncIterator[WorkingFleet]:
     clock: Any = LeapingClock()
     async with opened_services(clock=clock) as services, Tasks("test") as tasks:
         fleet = WorkingFleet(services.fleet, clock, tasks)
-        tasks.spawn(build_worker(services.fleet, clock, "test").run(), "worker")
+        tasks.spawn(run_worker(services.fleet, services.coordination, clock, "test", Metrics()), "worker")
         tasks.spawn(fleet.cache.run(), "cache")
         await fleet.cache.synced()
         yield fleet

@@ -7,8 +7,12 @@ from typing import Any
 
 import click
 
-from statefleet.app import options
+from statefleet.app import options, replication
 from statefleet.app.addresses import Address
+from statefleet.app.certs_command import certs
+from statefleet.app.health_command import health
+from statefleet.app.keys_command import keys
+from statefleet.app.log_command import log
 from statefleet.app.options import ADDRESS, PORTS
 from statefleet.app.peers import SERVICES
 from statefleet.app.release import VERSION
@@ -50,7 +54,10 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write kubectl's configuration; by default into the data directory.",
 )
+@options.encryption_option("The keys that the data is encrypted with; by default the fleet makes its own.")
+@options.tokens_option
 @options.metrics_option
+@options.level_option
 @options.node_options
 @options.behaviour_options
 @options.logging_options
@@ -98,37 +105,48 @@ def _serve_command(name: str) -> click.Command:
         show_default=True,
         help="Where to serve gRPC; port 0 takes a free one.",
     )
-    @click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        required=True,
-        help="Where the service keeps its log; each needs a directory of its own.",
-    )
+    @replication.backend_options
     @options.certificates_option
+    @options.encryption_option("The keys that the logs are encrypted with; without them they are kept plain.")
+    @options.level_option
     @options.metrics_option
     @options.logging_options
     def command(
         listen: Address,
-        data_dir: Path,
         certificates: Path,
         metrics_listen: Address | None,
+        advertise: Address | None,
+        encryption_keys: Path | None,
+        feature_level: int,
         log_level: str,
         log_format: str,
+        **values: Any,
     ) -> None:
-        from statefleet.app.processes import serve_service  # noqa: PLC0415
+        from statefleet.app.processes import ServiceSettings, serve_service  # noqa: PLC0415
         from statefleet.app.running import run, until_stopped  # noqa: PLC0415
 
-        directory, authority = data_dir.expanduser(), certificates.expanduser()
+        settings = ServiceSettings(
+            name=name,
+            listen=listen,
+            backend=replication.backend_of(values),
+            certificates=certificates.expanduser(),
+            advertise=advertise,
+            metrics_listen=metrics_listen,
+            encryption_keys=encryption_keys,
+            feature_level=feature_level,
+        )
 
         async def body() -> None:
-            async with serve_service(name, listen, directory, authority, metrics_listen) as port:
-                click.echo(f"ready: {name} at {Address(listen.host, port)}")
-                await until_stopped()
+            async with serve_service(settings) as served:
+                click.echo(f"ready: {name} at {Address(listen.host, served.port)}")
+                await until_stopped(served.failed)
 
         run(body(), log_level=log_level, log_format=log_format)
 
     return click.command(name, help=f"Serve the {name.replace('-', ' ')} over gRPC.")(command)
 
+
+main.add_command(log)
 
 for _name in SERVICES:
     serve.add_command(_serve_command(_name))
@@ -143,6 +161,7 @@ for _name in SERVICES:
     help="Where to serve the Kubernetes API; port 0 takes a free one.",
 )
 @click.option("--grpc-listen", type=ADDRESS, help="Where to serve the Rollouts API over gRPC; without it, nowhere.")
+@options.tokens_option
 @options.peer_options
 @options.metrics_option
 @options.logging_options
@@ -150,6 +169,7 @@ def serve_gateway(
     listen: Address,
     grpc_listen: Address | None,
     metrics_listen: Address | None,
+    tokens: Path | None,
     log_level: str,
     log_format: str,
     **values: Any,
@@ -160,7 +180,7 @@ def serve_gateway(
 
     async def body() -> None:
         peers = options.peers_of(values)
-        async with processes.serve_gateway(listen, peers, metrics_listen, grpc_listen) as served:
+        async with processes.serve_gateway(listen, peers, metrics_listen, grpc_listen, tokens) as served:
             if grpc_listen is not None:
                 click.echo(f"rollouts at {Address(grpc_listen.host, served.grpc_port)}")
             click.echo(f"ready: gateway at {served.url}")
@@ -171,6 +191,7 @@ def serve_gateway(
 
 @main.command()
 @options.peer_options
+@replication.zookeeper_options
 @options.metrics_option
 @options.logging_options
 def work(metrics_listen: Address | None, log_level: str, log_format: str, **values: Any) -> None:
@@ -178,12 +199,18 @@ def work(metrics_listen: Address | None, log_level: str, log_format: str, **valu
     from statefleet.app import processes  # noqa: PLC0415
     from statefleet.app.running import run, run_until_stopped  # noqa: PLC0415
 
-    peers = options.peers_of(values)
-    click.echo("ready: workers")
-    run(run_until_stopped(processes.work(peers, metrics_listen)), log_level=log_level, log_format=log_format)
+    zookeeper, peers = replication.zookeeper_of(values), options.peers_of(values)
+    body = run_until_stopped(processes.work(peers, metrics_listen, zookeeper), ready="workers")
+    run(body, log_level=log_level, log_format=log_format)
 
 
 @main.command()
+@click.option(
+    "--identity",
+    default="agent",
+    show_default=True,
+    help="The certificate to show, by its file's name, such as system-node-node-1 as `certs issue node` makes it.",
+)
 @click.option("--first", type=click.IntRange(min=1), default=1, show_default=True, help="The first node's number.")
 @options.node_options
 @options.behaviour_options
@@ -191,7 +218,13 @@ def work(metrics_listen: Address | None, log_level: str, log_format: str, **valu
 @options.metrics_option
 @options.logging_options
 def agent(
-    first: int, nodes: int, metrics_listen: Address | None, log_level: str, log_format: str, **values: Any
+    identity: str,
+    first: int,
+    nodes: int,
+    metrics_listen: Address | None,
+    log_level: str,
+    log_format: str,
+    **values: Any,
 ) -> None:
     """Stand for simulated nodes, named node-1, node-2 and so on, and run the pods bound to them."""
     from statefleet.app import processes  # noqa: PLC0415
@@ -199,8 +232,8 @@ def agent(
 
     peers, size, behaviour = options.peers_of(values), options.size_of(values), options.behaviour_of(values)
     names = {f"node-{number}": number - 1 for number in range(first, first + nodes)}
-    click.echo(f"ready: agent of {nodes} nodes")
-    body = run_until_stopped(processes.run_agent(peers, names, size, behaviour, metrics_listen))
+    agents = processes.run_agent(peers, names, size, behaviour, metrics_listen, identity)
+    body = run_until_stopped(agents, ready=f"agent of {nodes} nodes")
     run(body, log_level=log_level, log_format=log_format)
 
 
@@ -212,10 +245,9 @@ def agent(
 @click.option(
     "--group",
     multiple=True,
-    default=["system:masters"],
-    show_default=True,
-    help="A group of the user; may be repeated.",
+    help="A group of the user, such as statefleet:viewers; may be repeated. The user admin is in system:masters.",
 )
+@click.option("--token", help="Call with this token of the gateway's --tokens file instead of a certificate; - asks.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -223,18 +255,27 @@ def agent(
     help="The file to write; only its owner may read it.",
 )
 @options.certificates_option
-def kubeconfig(server: str, user: str, group: tuple[str, ...], output: Path, certificates: Path) -> None:
+def kubeconfig(
+    server: str, user: str, group: tuple[str, ...], token: str | None, output: Path, certificates: Path
+) -> None:
     """Write a configuration with which kubectl calls a gateway."""
-    from statefleet.app.authority import Identities  # noqa: PLC0415
+    from statefleet.app.issuing import credentials_of  # noqa: PLC0415
+    from statefleet.app.running import complaints  # noqa: PLC0415
     from statefleet.gateway import kubeconfig as files  # noqa: PLC0415
-    from statefleet.rpc.identity import Identity  # noqa: PLC0415
-    from statefleet.runtime.clock import SystemClock  # noqa: PLC0415
 
-    identities = Identities(certificates.expanduser(), SystemClock())
-    pair = identities.user(Identity(user, tuple(group)))
-    credentials = files.Credentials(identities.authority, pair.certificate, pair.key)
+    if token == "-":  # noqa: S105 -- stands for one to be asked for
+        token = click.prompt("token", hide_input=True, err=True)
+    if token and group:
+        raise click.UsageError("--group goes with a certificate: a token's groups are in the file of tokens")
+    with complaints():
+        credentials = credentials_of(certificates.expanduser(), user, group, token or "")
     files.write(output.expanduser(), files.document(server, credentials, user=user))
     click.echo(f"export KUBECONFIG={output}")
+
+
+main.add_command(certs)
+main.add_command(health)
+main.add_command(keys)
 
 
 @main.command()

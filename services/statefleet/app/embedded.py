@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from statefleet.agent.agent import Agent
 from statefleet.agent.behaviour import Behaviour
@@ -15,25 +16,29 @@ from statefleet.agent.simulated import SimulatedRuntime
 from statefleet.api.rollouts.v1.rollouts_pb2_grpc import add_RolloutsServicer_to_server
 from statefleet.app.addresses import Address
 from statefleet.app.authority import ADMIN, Identities, component
+from statefleet.app.backends import OwnDirectory, opened
+from statefleet.app.encryption import encrypted, own_keys
 from statefleet.app.gateways import open_gateway
 from statefleet.app.metrics import exposed, store_metrics, tell_of_agent
 from statefleet.app.peers import SERVICES, WORKLOAD_STORE, manager_of
 from statefleet.app.release import VERSION
-from statefleet.app.services import open_service, register
-from statefleet.app.workers import build_worker
+from statefleet.app.services import failure_of, open_service, register
+from statefleet.app.workers import run_worker
+from statefleet.authorization.interceptor import Authorization
 from statefleet.client.fleet import Fleet
-from statefleet.coordination.local import LocalCoordination, hold_directory
 from statefleet.gateway import kubeconfig
 from statefleet.objects.kinds import NODE
 from statefleet.rollouts.servicer import Rollouts
 from statefleet.rpc.inprocess import InProcessServer
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
 from statefleet.runtime.tasks import Tasks
 from statefleet.store.doors import StoreDoors
+from statefleet.store.replica import ReplicaSettings
+from statefleet.store.state import FEATURE_LEVEL
 from statefleet.workloads.assembly import until_furnished
 from statefleet.workloads.unacted import SIMULATED
 
@@ -55,6 +60,12 @@ class EmbeddedSettings:
     metrics_listen: Address | None = None
     runtime: str = SIMULATED
     """What runs the pods."""
+    tokens: Path | None = None
+    """The file of the bearer tokens that the gateway takes; None: it takes none."""
+    encryption_keys: Path | None = None
+    """The keys that the logs are sealed with; None: those that the fleet makes for itself."""
+    feature_level: int = FEATURE_LEVEL
+    """The newest rules of apply that the logs are raised to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,41 +92,39 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
     """
     clock, rand, metrics = SystemClock(), SystemRand(), Metrics(process=True)
     interceptor = CallInterceptor(clock=clock, rand=rand, metrics=metrics)
-    failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def note_failure(task: str, error: BaseException) -> None:
-        if not failed.done():
-            failed.set_result(f"{task}: {error}")
-
     async with AsyncExitStack() as stack:
-        stack.enter_context(hold_directory(settings.data_dir))
+        logs, coordination = await stack.enter_async_context(opened(OwnDirectory(settings.data_dir), clock))
         identities = Identities(settings.data_dir / "certificates", clock)
-        doors = StoreDoors(LocalCoordination(), clock, rand, metrics=store_metrics(metrics, SERVICES))
+        logs = encrypted(logs, settings.encryption_keys or own_keys(identities.directory))
+        replicas = ReplicaSettings(raise_level_to=settings.feature_level)
+        doors = StoreDoors(coordination, clock, rand, settings=replicas, metrics=store_metrics(metrics, SERVICES))
         servicers = {
-            name: await stack.enter_async_context(
-                open_service(name, settings.data_dir, doors, runtime=settings.runtime)
-            )
+            name: await stack.enter_async_context(open_service(name, logs, doors, runtime=settings.runtime))
             for name in SERVICES
         }
+        failed = await stack.enter_async_context(failure_of(servicers.values()))
+
+        def note_failure(task: str, error: BaseException) -> None:
+            if not failed.done():
+                failed.set_result(f"{task}: {error}")
+
         servers = await _serve_in_process(stack, servicers, interceptor)
         await until_furnished(servicers[WORKLOAD_STORE])
 
         def fleet_as(name: str) -> Fleet:
-            channels = {
-                SERVICES[service]: server.channel(component(name), interceptors=client_interceptors())
-                for service, server in servers.items()
-            }
+            channels = {SERVICES[service]: server.channel(component(name)) for service, server in servers.items()}
             return Fleet(channels, field_manager=manager_of(name), clock=clock, rand=rand)
 
         grpc_port = 0
         if settings.grpc_listen is not None:
-            tls = identities.server("grpc", settings.grpc_listen.names)
-            server = RpcServer(str(settings.grpc_listen), tls=tls, interceptors=[interceptor])
+            tls = identities.server("gateway", settings.grpc_listen.names)
+            authorization = Authorization(servicers[WORKLOAD_STORE].placements)
+            server = RpcServer(str(settings.grpc_listen), tls=tls, interceptors=[interceptor, authorization])
             add_RolloutsServicer_to_server(Rollouts(fleet_as("rollouts"), clock), server)
             grpc_port = await _serve_on_socket(stack, servicers, server)
         tasks = await stack.enter_async_context(Tasks("statefleet", note_failure))
-        worker = build_worker(fleet_as("worker"), clock, f"embedded-{rand.suffix(5)}", metrics)
-        tasks.spawn(worker.run(), "worker")
+        holder = f"embedded-{rand.suffix(5)}"
+        tasks.spawn(run_worker(fleet_as("worker"), coordination, clock, holder, metrics), "worker")
         runtime = SimulatedRuntime(settings.behaviour)
         nodes = list(simulated_nodes(settings.nodes, settings.size, runtime=runtime.name, version=f"v{VERSION}"))
         if nodes:
@@ -123,7 +132,7 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
             tell_of_agent(metrics, agent)
             tasks.spawn(agent.run(), "agent")
         gateway = await stack.enter_async_context(
-            open_gateway(fleet_as("gateway"), settings.listen, identities, metrics)
+            open_gateway(fleet_as("gateway"), settings.listen, identities, metrics, tokens=settings.tokens)
         )
         metrics_url = await stack.enter_async_context(exposed(metrics, settings.metrics_listen))
         user = identities.user(ADMIN)
@@ -135,11 +144,11 @@ async def run_embedded(settings: EmbeddedSettings) -> AsyncIterator[Embedded]:
 
 
 async def _serve_in_process(
-    stack: AsyncExitStack, servicers: Mapping[str, object], interceptor: CallInterceptor
+    stack: AsyncExitStack, servicers: Mapping[str, Any], interceptor: CallInterceptor
 ) -> dict[str, InProcessServer]:
     servers = {}
     for name, servicer in servicers.items():
-        server = InProcessServer([interceptor], name=name)
+        server = InProcessServer([interceptor, Authorization(servicer.placements)], name=name)
         register(name, servicer, server)
         await server.start()
         stack.push_async_callback(server.stop, None)

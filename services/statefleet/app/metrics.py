@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import click
 
 from statefleet.agent.agent import Agent
 from statefleet.app.addresses import Address
-from statefleet.app.peers import NODE_REGISTRY, REVISION_HISTORY, WORKLOAD_STORE
-from statefleet.nodes.assembly import NODES_STORE
-from statefleet.revisions.assembly import REVISIONS_STORE
+from statefleet.app.backends import STORES
 from statefleet.runtime.metrics import Metrics, MetricsServer
 from statefleet.store.metrics import StoreMetrics
 from statefleet.store.prometheus import PrometheusStoreMetrics, StoreFamilies
-from statefleet.workloads.assembly import EVENTS_STORE, WORKLOADS_STORE
-
-_STORES: Mapping[str, tuple[str, ...]] = {
-    WORKLOAD_STORE: (WORKLOADS_STORE, EVENTS_STORE),
-    REVISION_HISTORY: (REVISIONS_STORE,),
-    NODE_REGISTRY: (NODES_STORE,),
-}
 
 
 @asynccontextmanager
@@ -50,7 +41,7 @@ async def announced(metrics: Metrics, listen: Address | None) -> AsyncIterator[N
 def store_metrics(metrics: Metrics, services: Iterable[str]) -> dict[str, StoreMetrics]:
     """Return what the stores of these services tell about themselves to, by the store's name."""
     families = StoreFamilies(metrics.registry)
-    return {store: PrometheusStoreMetrics(families, store) for service in services for store in _STORES[service]}
+    return {store: PrometheusStoreMetrics(families, store) for service in services for store in STORES[service]}
 
 
 def tell_of_agent(metrics: Metrics, agent: Agent) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from statefleet.agent.behaviour import BAD_IMAGE, Behaviour
+from statefleet.agent.behaviour import BAD_IMAGE, MOST_USAGE, Behaviour
 from statefleet.agent.nodes import NodeSize, pod_network
 from statefleet.app.addresses import Address, AddressError
 from statefleet.app.peers import SERVICES, Peers
 from statefleet.objects.quantity import parse
 from statefleet.runtime.logging import FORMATS, LEVELS
+from statefleet.store.state import FEATURE_LEVEL
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +37,18 @@ class AddressType(click.ParamType[Address]):
             return Address.parse(value)
         except AddressError as error:
             self.fail(str(error), param, ctx)
+
+
+class AddressesType(click.ParamType[tuple[Address, ...]]):
+    """HOST:PORT, or several with commas in between."""
+
+    name = "host:port,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Address, ...]:
+        """Read the addresses."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(ADDRESS.convert(part.strip(), param, ctx) for part in value.split(","))
 
 
 class QuantityType(click.ParamType[str]):
@@ -68,6 +82,7 @@ class PatternType(click.ParamType[str]):
 
 
 ADDRESS = AddressType()
+ADDRESSES = AddressesType()
 QUANTITY = QuantityType()
 SECONDS = click.FloatRange(min=0.0)
 
@@ -131,6 +146,13 @@ def behaviour_options(command: F) -> F:
             show_default=True,
         ),
         click.option(
+            "--usage",
+            type=click.FloatRange(0.0, MOST_USAGE),
+            default=0.0,
+            show_default=True,
+            help="How much of what it requests a container is said to use, such as 0.5.",
+        ),
+        click.option(
             "--exit-code",
             type=click.IntRange(0, 255),
             default=1,
@@ -160,8 +182,32 @@ def size_of(values: dict[str, Any]) -> NodeSize:
 
 def behaviour_of(values: dict[str, Any]) -> Behaviour:
     """Take the pods' behaviour out of a command's options."""
-    names = ("pull_delay", "start_delay", "ready_delay", "stop_delay", "crash_after", "exit_code", "bad_image")
-    return Behaviour(**{name: values.pop(name) for name in names})
+    return Behaviour(**{field.name: values.pop(field.name) for field in fields(Behaviour) if field.name in values})
+
+
+def encryption_option(help_text: str) -> Callable[[F], F]:
+    """Add the file of the keys that logs are sealed with."""
+    return click.option("--encryption-keys", type=click.Path(dir_okay=False, path_type=Path), help=help_text)
+
+
+def level_option(command: F) -> F:
+    """Add how far the rules by which a log is read may be raised."""
+    return click.option(
+        "--feature-level",
+        type=click.IntRange(min=0, max=FEATURE_LEVEL),
+        default=FEATURE_LEVEL,
+        show_default=True,
+        help="Raise the log to this level of rules once every replica knows it; a lower one keeps the way back open.",
+    )(command)
+
+
+def tokens_option(command: F) -> F:
+    """Add the file of the bearer tokens that a gateway takes."""
+    return click.option(
+        "--tokens",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help='A file of bearer tokens, a line each: token,user,uid,"group1,group2". Read again when it changes.',
+    )(command)
 
 
 def certificates_option(command: F) -> F:
@@ -179,10 +225,10 @@ def peer_options(command: F) -> F:
     for name in reversed(tuple(SERVICES)):
         command = click.option(
             f"--{name}",
-            type=ADDRESS,
-            default=Address("127.0.0.1", PORTS[name]),
+            type=ADDRESSES,
+            default=str(Address("127.0.0.1", PORTS[name])),
             show_default=True,
-            help=f"Where the {name.replace('-', ' ')} is.",
+            help=f"Where the replicas of the {name.replace('-', ' ')} are.",
         )(command)
     return certificates_option(command)
 

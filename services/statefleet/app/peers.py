@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def manager_of(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """Where the services are, by name, and the certificates with which they are called."""
+    """Where the replicas of each service are, by its name, and the certificates with which they are called."""
 
-    services: Mapping[str, Address]
+    services: Mapping[str, Sequence[Address]]
     certificates: Path

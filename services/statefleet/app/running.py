@@ -6,7 +6,8 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ import uvloop
 
 from statefleet.errors import FleetError
 from statefleet.runtime import logging
+from statefleet.store.state import LevelTooNewError
 
 COLLECTION_THRESHOLDS = (20_000, 20, 20)
 """How many new objects bring on a garbage collection: rarely, for caches hold many objects and few cycles are made.
@@ -30,10 +32,19 @@ def run(main: Coroutine[Any, Any, None], *, log_level: str, log_format: str) -> 
     logging.configure(level=log_level, form=log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(*COLLECTION_THRESHOLDS)
-    try:
+    with complaints():
         uvloop.run(_until_told(main))
+
+
+@contextmanager
+def complaints() -> Iterator[None]:
+    """Raise ClickException with a message for what a user can mend."""
+    try:
+        yield
     except FleetError as error:
         raise click.ClickException(error.message) from error
+    except LevelTooNewError as error:
+        raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(_explained(error)) from error
 
@@ -76,14 +87,16 @@ async def until_stopped(failed: asyncio.Future[str] | None = None) -> None:
             loop.remove_signal_handler(number)
 
 
-async def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM."""
+async def run_until_stopped(main: Coroutine[Any, Any, None], *, ready: str) -> None:
+    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM, and say that it is `ready`."""
+    click.echo(f"ready: {ready}")
     task = asyncio.ensure_future(main)  # noqa: TID251 -- awaited right here
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def note_end(_: object) -> None:
+    def note_end(ending: asyncio.Task[None]) -> None:
         if not ended.done():
-            ended.set_result("it ended by itself")
+            error = None if ending.cancelled() else ending.exception()
+            ended.set_result(error.message if isinstance(error, FleetError) else "it ended by itself")
 
     task.add_done_callback(note_end)
     try:

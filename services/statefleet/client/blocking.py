@@ -51,7 +51,8 @@ class LoopThread:
     """A thread with an event loop, which other threads have coroutines run on."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner()
+        self._loop = self._runner.get_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="statefleet-client", daemon=True)
         self._thread.start()
 
@@ -73,7 +74,7 @@ class LoopThread:
         """End the thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
+        self._runner.close()  # what still ends is waited for
 
 
 class Blocking(Generic[C_co]):

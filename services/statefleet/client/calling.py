@@ -7,14 +7,16 @@ from typing import Any, TypeVar
 
 import grpc.aio
 
-from statefleet.errors import NotLeader, Unavailable
+from statefleet.errors import FleetError, NotLeader, Timeout, Unavailable
 from statefleet.rpc.hop import depart, request_metadata
 from statefleet.rpc.status import from_rpc_error
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.rand import Rand
 
 FIRST_PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 0.5
+ATTEMPT_SECONDS = 3.0
+"""How long one of several replicas may take to answer with a message before the next one is asked."""
 
 R = TypeVar("R")
 
@@ -22,9 +24,9 @@ R = TypeVar("R")
 class ServiceCaller:
     """The calls to one service, over a channel to each of its replicas.
 
-    It stays with a replica as long as that answers, and goes to the next after NotLeader or Unavailable. Such calls
-    are repeated after a jittered pause that doubles, until the deadline: whoever repeats a write gives it a request
-    identifier, so that it takes effect once.
+    It begins with any replica, stays with it as long as that answers, and goes to the next after NotLeader,
+    Unavailable or no answer. Such calls are repeated after a jittered pause that doubles, until the deadline: whoever
+    repeats a write gives it a request identifier, so that it takes effect once.
     """
 
     def __init__(self, stubs: Sequence[Any], *, clock: Clock, rand: Rand, timeout: float) -> None:
@@ -32,13 +34,14 @@ class ServiceCaller:
         self._clock = clock
         self._rand = rand
         self._timeout = timeout
-        self._current = 0
+        self._current = int(rand.uniform(0, len(stubs))) % len(stubs) if len(stubs) > 1 else 0
 
     async def unary(self, method: str, request: Any, timeout: float | None) -> Any:
         """Call a method that answers with one message. `timeout` in seconds; None: the usual one."""
 
         async def attempt(stub: Any, remaining: float) -> Any:
-            return await getattr(stub, method)(request, timeout=remaining, metadata=request_metadata())
+            patience = remaining if len(self._stubs) == 1 else min(remaining, ATTEMPT_SECONDS)
+            return await getattr(stub, method)(request, timeout=patience, metadata=request_metadata())
 
         return await self._repeated(attempt, timeout)
 
@@ -61,8 +64,8 @@ class ServiceCaller:
         try:
             async for message in call:
                 yield message
-        except grpc.aio.AioRpcError as error:
-            failure = from_rpc_error(error)
+        except (grpc.aio.AioRpcError, FleetError) as error:
+            failure = error if isinstance(error, FleetError) else from_rpc_error(error)
             if isinstance(failure, NotLeader | Unavailable):
                 self._leave(replica)
             raise failure from None
@@ -78,12 +81,10 @@ class ServiceCaller:
             replica = self._current
             try:
                 return await attempt(self._stubs[replica], remaining)
-            except grpc.aio.AioRpcError as error:
-                failure = from_rpc_error(error)
-                if not isinstance(failure, NotLeader | Unavailable):
+            except (grpc.aio.AioRpcError, FleetError) as error:
+                failure = error if isinstance(error, FleetError) else from_rpc_error(error)
+                if not self._may_be_repeated(failure):
                     raise failure from None
-            except (NotLeader, Unavailable) as error:
-                failure = error
             self._leave(replica)
             pause = self._pause(failures)
             failures += 1
@@ -91,6 +92,11 @@ class ServiceCaller:
             if remaining <= 0:
                 raise failure
             await self._clock.sleep(pause)
+
+    def _may_be_repeated(self, failure: FleetError) -> bool:
+        """Return whether another replica may do better; a Timeout that says nothing of itself is a silent replica."""
+        silent = isinstance(failure, Timeout) and failure.subject is None and len(self._stubs) > 1
+        return silent or isinstance(failure, NotLeader | Unavailable)
 
     def _leave(self, replica: int) -> None:
         if self._current == replica:

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
+from statefleet.api.core.v1.event_pb2 import Event
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
@@ -16,9 +17,12 @@ from statefleet.api.nodes.v1.node_registry_pb2 import (
     CordonRequest,
     HeartbeatRequest,
     HeartbeatResponse,
+    ListNodeUsageRequest,
+    ListPodUsageRequest,
     RegisterRequest,
     RegisterResponse,
 )
+from statefleet.api.nodes.v1.usage_pb2 import NodeUsage
 from statefleet.api.object.v1.verbs_pb2 import (
     ClaimShardRequest,
     ClaimShardResponse,
@@ -41,6 +45,7 @@ from statefleet.api.workloads.v1.workload_store_pb2 import (
     EvictRequest,
     FinalizeNamespaceRequest,
     GetScaleRequest,
+    RecordEventsRequest,
     UpdateScaleRequest,
 )
 from statefleet.client.verbs import TIMEOUT_SECONDS, Channels, Listing, Verbs, Written, key_of
@@ -57,6 +62,17 @@ class Fleet(Verbs):
     """
 
     # What only the workload store does.
+
+    async def record_events(
+        self, events: Sequence[Event], *, request_id: str = "", timeout: float | None = None
+    ) -> dict[int, str]:
+        """Record events, each in the place of the one that has its name, if any; at most 500, each of another name.
+
+        Return why some were refused, by their place among `events`.
+        """
+        request = RecordEventsRequest(events=events, options=self._options(None, False, "", request_id))
+        response = await self._call(WORKLOADS, "RecordEvents", request, timeout)
+        return {refused.index: refused.message for refused in response.refused}
 
     async def bind(
         self,
@@ -221,11 +237,33 @@ class Fleet(Verbs):
         return cast("RegisterResponse", await self._call(NODES, "Register", request, timeout))
 
     async def heartbeat(
-        self, nodes: Iterable[str], session: int, *, timeout: float | None = None
+        self, nodes: Iterable[str], session: int, *, usage: Iterable[NodeUsage] = (), timeout: float | None = None
     ) -> HeartbeatResponse:
-        """Say that an agent's nodes are alive."""
-        request = HeartbeatRequest(nodes=nodes, session=session)
+        """Say that an agent's nodes are alive, and what is used of some of them."""
+        request = HeartbeatRequest(nodes=nodes, session=session, usage=usage)
         return cast("HeartbeatResponse", await self._call(NODES, "Heartbeat", request, timeout))
+
+    async def node_usage(self, node: str = "", *, timeout: float | None = None) -> list[NodeUsage]:
+        """Return what nodes use, or one of them, by name; those are missing of which nothing fresh is known."""
+        return await self._usage("ListNodeUsage", ListNodeUsageRequest(node=node), timeout)
+
+    async def pod_usage(
+        self, namespace: str = "", *, node: str = "", timeout: float | None = None
+    ) -> list[NodeUsage]:
+        """Return what pods use, all or those of a namespace and a node, by node and without what nodes use."""
+        return await self._usage("ListPodUsage", ListPodUsageRequest(namespace=namespace, node=node), timeout)
+
+    async def _usage(
+        self, method: str, request: ListNodeUsageRequest | ListPodUsageRequest, timeout: float | None
+    ) -> list[NodeUsage]:
+        """Return the nodes of all pages."""
+        found: list[NodeUsage] = []
+        while True:
+            page = await self._call(NODES, method, request, timeout)
+            found.extend(page.nodes)
+            if not page.next:
+                return found
+            request.after = page.next
 
     async def cordon(
         self,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from statefleet.errors import BadRequest, Forbidden, Unauthorized
 from statefleet.rpc.identity import AUTHENTICATED_GROUP, MASTERS_GROUP, Identity
+
+_log = structlog.get_logger(__name__)
 
 
 class Tokens(Protocol):
@@ -20,20 +25,56 @@ class Tokens(Protocol):
 
 
 class StaticTokens:
-    """Tokens that were given at the start. Only their digests are kept, so that a look-up's time tells nothing."""
+    """Tokens that were given. Only their digests are kept, so that a look-up's time tells nothing."""
 
     def __init__(self, owners: Mapping[str, Identity]) -> None:
         self._owners = {_digest(token): identity for token, identity in owners.items()}
 
     @classmethod
     def read(cls, path: Path) -> StaticTokens:
-        """Read a file with lines as Kubernetes has them: token,user,uid[,"group1,group2"]. ValueError for others."""
-        with path.open(newline="", encoding="utf-8") as lines:
-            return cls(dict(_parse_tokens(csv.reader(lines))))
+        """Read a file with lines as Kubernetes has them: token,user,uid[,"group1,group2"].
+
+        BadRequest for others, for a token that stands there twice, and where it cannot be read.
+        """
+        owners: dict[str, Identity] = {}
+        try:
+            with path.open(newline="", encoding="utf-8") as lines:
+                for number, token, owner in _parse_tokens(csv.reader(lines)):
+                    if token in owners:
+                        raise ValueError(f"the token of line {number} stands there twice")
+                    owners[token] = owner
+        except (OSError, ValueError, csv.Error) as error:
+            raise BadRequest(f"{path}: the tokens cannot be read: {error}") from error
+        return cls(owners)
 
     def owner(self, token: str) -> Identity | None:
         """Return whose token it is, None where it is nobody's."""
-        return self._owners.get(_digest(token))
+        digest = _digest(token)
+        found = None
+        for known, identity in self._owners.items():  # Every one of them, whichever it is.
+            if hmac.compare_digest(known, digest):
+                found = identity
+        return found
+
+
+class FileTokens:
+    """The tokens of a file, read again when it changes. What can no longer be read leaves those read before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self._tokens = StaticTokens.read(path)
+
+    def owner(self, token: str) -> Identity | None:
+        """Return whose token it is, None where it is nobody's."""
+        stamp = _stamp(self._path)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._tokens = StaticTokens.read(self._path)
+            except BadRequest as error:
+                _log.error("tokens not read again", error=error.message)
+        return self._tokens.owner(token)
 
 
 class Authenticator:
@@ -71,6 +112,8 @@ def impersonated(caller: Identity, name: str, groups: Sequence[str]) -> Identity
 
     Forbidden for whom is not of the group system:masters, BadRequest for groups of nobody.
     """
+    if any(not text.isprintable() for text in (name, *groups)):
+        raise BadRequest("Impersonate-User, Impersonate-Group: Invalid value: must be printable UTF-8")
     if (name or groups) and MASTERS_GROUP not in caller.groups:
         raise Forbidden(
             f'users "{name}" is forbidden: User "{caller.name}" cannot impersonate resource "users" '
@@ -101,11 +144,20 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def _parse_tokens(rows: Iterable[list[str]]) -> Iterable[tuple[str, Identity]]:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what differs once a file has changed; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _parse_tokens(rows: Iterable[list[str]]) -> Iterable[tuple[int, str, Identity]]:
     for number, row in enumerate(rows, 1):
         if not row:
             continue
         if len(row) < 3 or not row[0] or not row[1]:
-            raise ValueError(f"line {number} of the token file is not token,user,uid[,groups]")
-        groups = tuple(group.strip() for group in row[3].split(",")) if len(row) > 3 else ()
-        yield row[0], Identity(row[1], groups)
+            raise ValueError(f"line {number} is not token,user,uid[,groups]")
+        groups = tuple(group.strip() for group in row[3].split(",")) if len(row) > 3 and row[3] else ()
+        yield number, row[0], Identity(row[1], groups)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from statefleet.authorization.roles import METRICS_GROUP
 from statefleet.gateway.versions import ServedResource, served
 from statefleet.objects.kinds import NAMESPACE
 
@@ -31,13 +32,16 @@ class Target(NamedTuple):
     verbs: tuple[str, ...]
 
 
-class Review(NamedTuple):
-    """A resource that is only ever created: a question that the answer comes back in."""
+class Computed(NamedTuple):
+    """A resource that nobody stores: it is worked out when it is asked for."""
 
     group: str
     version: str
     plural: str
     kind: str
+    singular: str
+    verbs: tuple[str, ...] = ("create",)
+    namespaced: bool = False
 
 
 _SUBRESOURCES: Final = {
@@ -55,12 +59,21 @@ _SUBRESOURCES: Final = {
 _OWN_VERBS: Final = {"status": _READ_WRITE, "finalize": ("update",)}
 """Verbs of the subresources that have the kind's own shape."""
 
-REVIEWS: Final = (
-    Review("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"),
-    Review("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-    Review("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+REVIEWS: Final = tuple(
+    Computed(group, "v1", f"{kind.lower()}s", kind, kind.lower())
+    for group, kind in (
+        ("authentication.k8s.io", "SelfSubjectReview"),
+        ("authorization.k8s.io", "SelfSubjectAccessReview"),
+        ("authorization.k8s.io", "SelfSubjectRulesReview"),
+    )
 )
-"""The questions a client may ask about itself."""
+"""The questions a client may ask about itself: only ever created, and the answer comes back in them."""
+
+USAGES: Final = (
+    Computed(METRICS_GROUP, "v1beta1", "nodes", "NodeMetrics", "node", ("get", "list")),
+    Computed(METRICS_GROUP, "v1beta1", "pods", "PodMetrics", "", ("get", "list"), namespaced=True),
+)
+"""What nodes and pods use. No singular of its own for pods, as in Kubernetes' metrics server."""
 
 
 @cache
@@ -121,13 +134,13 @@ def group_versions() -> dict[str, tuple[str, str]]:
     }
 
 
-def served_in(group: str, version: str) -> tuple[ServedResource | Review, ...]:
+def served_in(group: str, version: str) -> tuple[ServedResource | Computed, ...]:
     """Return the resources of a group version, none where it is not served."""
     return tuple(_groups().get(group, {}).get(version, ()))
 
 
 @cache
-def _groups() -> dict[str, dict[str, list[ServedResource | Review]]]:
+def _groups() -> dict[str, dict[str, list[ServedResource | Computed]]]:
     """Return what is served, by group and version. Current groups come first, and so do current versions.
 
     Within a version resources stand in the order of their names, which is the order of `kubectl get all`.
@@ -135,11 +148,11 @@ def _groups() -> dict[str, dict[str, list[ServedResource | Review]]]:
     Clients that find a resource in two groups take the first: nobody is to meet an old version who did not ask for
     it.
     """
-    found: dict[str, dict[str, list[ServedResource | Review]]] = {}
+    found: dict[str, dict[str, list[ServedResource | Computed]]] = {}
     current = [resource for resource in served() if resource.is_current]
     old = [resource for resource in served() if not resource.is_current]
     old.sort(key=lambda resource: resource.version, reverse=True)
-    everything: list[ServedResource | Review] = [*current, *REVIEWS, *old]
+    everything: list[ServedResource | Computed] = [*current, *REVIEWS, *USAGES, *old]
     for resource in everything:
         found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
     for versions in found.values():
@@ -148,9 +161,9 @@ def _groups() -> dict[str, dict[str, list[ServedResource | Review]]]:
     return found
 
 
-def plural(resource: ServedResource | Review) -> str:
+def plural(resource: ServedResource | Computed) -> str:
     """Return the name that URLs have for a resource."""
-    return resource.plural if isinstance(resource, Review) else resource.kind.plural
+    return resource.plural if isinstance(resource, Computed) else resource.kind.plural
 
 
 def _group_version(group: str, version: str) -> str:
@@ -190,11 +203,11 @@ def _names(resource: ServedResource) -> Document:
     return names
 
 
-def _plain(resource: ServedResource | Review) -> list[Document]:
+def _plain(resource: ServedResource | Computed) -> list[Document]:
     """Return the entries of one resource in an APIResourceList."""
-    if isinstance(resource, Review):
-        named = {"name": resource.plural, "singularName": resource.kind.lower(), "namespaced": False}
-        return [{**named, "kind": resource.kind, "verbs": ["create"]}]
+    if isinstance(resource, Computed):
+        named = {"name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced}
+        return [{**named, "kind": resource.kind, "verbs": list(resource.verbs)}]
     kind = resource.kind
     main = {"name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.name}
     entries: list[Document] = [{**main, "verbs": verbs(resource), **_names(resource)}]
@@ -218,15 +231,15 @@ def _response_kind(group: str, version: str, kind: str) -> Document:
     return {"group": group, "version": version, "kind": kind}
 
 
-def _aggregated(resource: ServedResource | Review) -> Document:
+def _aggregated(resource: ServedResource | Computed) -> Document:
     """Return one resource's entry in an aggregated document, its subresources nested."""
-    if isinstance(resource, Review):
+    if isinstance(resource, Computed):
         return {
             "resource": resource.plural,
             "responseKind": _response_kind(resource.group, resource.version, resource.kind),
-            "scope": "Cluster",
-            "singularResource": resource.kind.lower(),
-            "verbs": ["create"],
+            "scope": "Namespaced" if resource.namespaced else "Cluster",
+            "singularResource": resource.singular,
+            "verbs": list(resource.verbs),
         }
     entry: Document = {
         "resource": resource.kind.plural,

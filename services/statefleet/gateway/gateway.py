@@ -12,9 +12,10 @@ from aiohttp import web
 from multidict import CIMultiDict
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from statefleet.authorization.attributes import Attributes
 from statefleet.client.fleet import Fleet
 from statefleet.errors import FleetError, MethodNotAllowed, TooLarge
-from statefleet.gateway import pages, reviews, routes, status
+from statefleet.gateway import access, pages, resource_metrics, reviews, routes, status
 from statefleet.gateway.answers import Answer, Call, Stream
 from statefleet.gateway.authentication import Authenticator, impersonated
 from statefleet.gateway.dispatch import Dispatch
@@ -22,9 +23,11 @@ from statefleet.gateway.encoding import EncodedObjects
 from statefleet.gateway.media import negotiate
 from statefleet.gateway.metrics import RequestMetrics
 from statefleet.gateway.presenting import Presenter
+from statefleet.gateway.resource_metrics import ResourceMetrics
 from statefleet.gateway.routes import Target, resolve
-from statefleet.rpc.identity import Identity
+from statefleet.rpc.identity import CALLED_FOR, Identity, calling_for
 from statefleet.runtime.clock import Clock
+from statefleet.runtime.logging import debugging
 from statefleet.runtime.rand import Rand
 
 BODY_LIMIT = 3 * 1024 * 1024
@@ -64,11 +67,16 @@ class Gateway:
         self._metrics = metrics
         self._is_ready = is_ready
         self._dispatch = Dispatch(fleet, Presenter(EncodedObjects(), clock), rand)
+        self._resource_metrics = ResourceMetrics(fleet, clock)
         self._streams: dict[asyncio.Timeout, None] = {}
         self._stopping = False
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        with calling_for(None):  # One connection may carry the requests of several users.
+            return await self._handle(request)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         started = self._clock.monotonic()
         course = _Course()
         try:
@@ -78,7 +86,8 @@ class Gateway:
         code = 200 if isinstance(answer, Stream) else answer.status
         seconds = self._clock.monotonic() - started
         self._metrics.answered(course.verb or _known(request.method), course.target, code, seconds)
-        _log.debug("request", method=request.method, path=request.path_qs, code=code, milliseconds=seconds * 1e3)
+        if debugging():
+            _log.debug("request", method=request.method, path=request.path_qs, code=code, milliseconds=seconds * 1e3)
         if isinstance(answer, Stream):
             return await self._send_stream(request, answer, course)
         return _response(answer, course)
@@ -94,6 +103,7 @@ class Gateway:
         if path in pages.HEALTH:
             return pages.health(self._is_ready() and not self._stopping, path, verbose="verbose" in request.query)
         caller = self._identify(request)
+        CALLED_FOR.set(caller)
         course.target = target = resolve(path)
         if target is None:
             return await self._page(request, path, caller)
@@ -101,6 +111,7 @@ class Gateway:
         if verb is None:
             return status.method_not_allowed(self._dispatch.allowed(target))
         course.verb = verb.name
+        access.admit(caller, access.attributes(verb.name, request.method, target))
         headers = request.headers
         call = Call(
             target=target,
@@ -125,6 +136,13 @@ class Gateway:
                 return status.method_not_allowed(("POST",))
             content_type = request.headers.get("Content-Type", "")
             return reviews.review(path, await read_body(request), content_type, caller, negotiate(accept))
+        measured = resource_metrics.resolve(path)
+        if measured is not None:
+            if request.method not in {"GET", "HEAD"}:
+                return status.method_not_allowed(("GET",))
+            access.admit(caller, access.measuring(measured))
+            return await self._resource_metrics.answer(measured, request.query, negotiate(accept))
+        access.admit(caller, Attributes(request.method.lower(), path=path))
         if path == "/metrics":
             return Answer(self._metrics.page(), content_type=CONTENT_TYPE_LATEST)
         refusal = routes.refusal(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,19 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client needs beside the address, each in PEM: the authority to trust, its certificate and its key."""
+    """What a client needs beside the address: the authority to trust, its certificate and key, PEM, or its token."""
 
     authority: bytes
-    certificate: bytes
-    key: bytes
+    certificate: bytes = b""
+    key: bytes = field(default=b"", repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def user(self) -> dict[str, str]:
+        """How a kubeconfig has it of a user."""
+        if self.token:
+            return {"token": self.token}
+        return {"client-certificate-data": _base64(self.certificate), "client-key-data": _base64(self.key)}
 
 
 def document(
@@ -40,15 +48,7 @@ def document(
                 "cluster": {"server": server, "certificate-authority-data": _base64(credentials.authority)},
             }
         ],
-        "users": [
-            {
-                "name": user,
-                "user": {
-                    "client-certificate-data": _base64(credentials.certificate),
-                    "client-key-data": _base64(credentials.key),
-                },
-            }
-        ],
+        "users": [{"name": user, "user": credentials.user}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": user, "namespace": namespace}}],
     }
 

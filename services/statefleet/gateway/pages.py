@@ -50,17 +50,6 @@ OPENAPI_PROTOBUF = frozenset(
 
 _TEXT = "text/plain; charset=utf-8"
 
-CUSTOM_KINDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-"""Where kubectl looks for a kind that the schema does not have. There are no custom ones, but it must be told so:
-else it complains of its look-up, and not of the kind."""
-
-_NO_CUSTOM_KINDS = {
-    "kind": "CustomResourceDefinitionList",
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "metadata": {"resourceVersion": "1"},
-    "items": [],
-}
-
 
 def health(is_ready: bool, path: str, *, verbose: bool = False) -> Answer:
     """Return the answer of a health check; only /readyz asks whether the services can be reached.
@@ -97,8 +86,6 @@ def page(path: str, accept: str) -> Answer | None:
         return _json(VERSION)
     if path in EXTENSIONS:
         return _json(EXTENSIONS[path])
-    if path == CUSTOM_KINDS:
-        return _json(_NO_CUSTOM_KINDS)
     if path.startswith("/openapi/"):
         return _openapi(path, accept)
     parts = path.strip("/").split("/")

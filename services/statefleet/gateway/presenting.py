@@ -58,7 +58,7 @@ class Presenter:
             meta = {"resourceVersion": message.metadata.resource_version}
             return orjson.dumps(self._table(served, [message], query, meta, columns=columns))
         if accepted.form is Form.METADATA:
-            return orjson.dumps(_partial(message))
+            return orjson.dumps(partial(message))
         return self._encoded.encode(served, message, last=last) if stored else encode(served, message)
 
     def many(
@@ -69,11 +69,11 @@ class Presenter:
         if accepted.form is Form.TABLE:
             body = orjson.dumps(self._table(served, listing.items, query, meta))
         elif accepted.form is Form.METADATA:
-            items = [orjson.dumps(_partial(item)) for item in listing.items]
-            body = _list_body("PartialObjectMetadataList", META_VERSION, meta, items)
+            items = [orjson.dumps(partial(item)) for item in listing.items]
+            body = list_body("PartialObjectMetadataList", META_VERSION, meta, items)
         else:
             items = [self._encoded.encode(served, item) for item in listing.items]
-            body = _list_body(f"{served.kind.name}List", served.api_version, meta, items)
+            body = list_body(f"{served.kind.name}List", served.api_version, meta, items)
         return finish(body, accepted)
 
     def _table(
@@ -103,7 +103,8 @@ def finish(body: bytes, accepted: Accepted, status: int = 200, warnings: tuple[s
     return Answer(text.encode(), status, YAML, warnings)
 
 
-def _partial(message: Any) -> dict[str, Any]:
+def partial(message: Any) -> dict[str, Any]:
+    """Return an object's metadata alone."""
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": META_VERSION,
@@ -120,6 +121,7 @@ def _list_meta(listing: Listing[Any]) -> dict[str, Any]:
     return meta
 
 
-def _list_body(kind: str, api_version: str, meta: dict[str, Any], items: list[bytes]) -> bytes:
+def list_body(kind: str, api_version: str, meta: dict[str, Any], items: list[bytes]) -> bytes:
+    """Return a list of objects that are encoded already."""
     head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": meta})
     return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))

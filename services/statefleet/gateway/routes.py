@@ -51,23 +51,23 @@ def split(path: str) -> tuple[str, str, list[str]] | None:
 
 def resolve(path: str) -> Target | None:
     """Return what a path names, or None where nothing is served there."""
-    parts = _parts(path)
-    return None if parts is None else _target(*parts)
+    found = parts(path)
+    return None if found is None else _target(*found)
 
 
 def refusal(path: str) -> str | None:
     """Return why a path is not served that Kubernetes would serve below an object; None for any other path."""
-    parts = _parts(path)
-    if parts is None:
+    found = parts(path)
+    if found is None:
         return None
-    group, version, _, rest = parts
+    group, version, _, rest = found
     if len(rest) < 3 or versions.serves(group, version, rest[0]) is None:
         return None
     return unserved.complaint(rest[0], rest[2])
 
 
-def _parts(path: str) -> tuple[str, str, str, list[str]] | None:
-    """Return group, version and namespace of a path, and what follows them."""
+def parts(path: str) -> tuple[str, str, str, list[str]] | None:
+    """Return group, version and namespace of a path, and what follows them; None where nothing does."""
     located = split(path)
     if located is None:
         return None

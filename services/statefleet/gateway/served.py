@@ -18,6 +18,11 @@ from statefleet.objects.kinds import Kind
 BEGIN: Final = "<!-- what is served -->"
 END: Final = "<!-- end of what is served -->"
 
+_SIMULATED: Final = (
+    "Simulated pods use nothing, or with `--usage 0.5` half of what they request; the annotation "
+    "`simulation.statefleet.io/usage` says so for one pod."
+)
+
 
 def text() -> str:
     """Return what is served and what is not, as Markdown."""
@@ -27,6 +32,8 @@ def text() -> str:
             *_table(("kind", "versions", "verbs", "subresources"), map(_kind, current)),
             "",
             f"Questions about oneself, at their `v1`: {', '.join(_reviews())}.",
+            "",
+            f"What is used, for `kubectl top`: {', '.join(_usages())}. {_SIMULATED}",
             "",
             *_table(("not served", "because"), _missing()),
         ]
@@ -60,6 +67,12 @@ def _verbs(resource: ServedResource) -> str:
 
 def _reviews() -> Iterator[str]:
     return (f"{review.kind} ({review.group})" for review in discovery.REVIEWS)
+
+
+def _usages() -> Iterator[str]:
+    return (
+        f"{one.kind} ({one.plural} of {one.group}/{one.version}: {', '.join(one.verbs)})" for one in discovery.USAGES
+    )
 
 
 def _missing() -> Iterator[tuple[str, str]]:

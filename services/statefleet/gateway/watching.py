@@ -10,7 +10,7 @@ import orjson
 
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent
 from statefleet.client.fleet import Fleet
-from statefleet.errors import Expired, FleetError
+from statefleet.errors import Expired, FleetError, NotLeader, Unavailable
 from statefleet.gateway import status
 from statefleet.gateway.answers import Call, Stream
 from statefleet.gateway.media import Accepted, Form
@@ -57,12 +57,13 @@ class Watching:
     async def _start(self, call: Call, options: ReadOptions) -> str:
         """Return the version after which changes are sent; empty or 0 stands for the objects there are, then changes.
 
-        A watch that wants no initial events and names no version starts now.
+        A watch that wants no initial events and names no version starts now. Waits for a store that is down, as any
+        call does, and raises Unavailable in the end: clients ask at once for a stream that ended, and again.
         """
-        if options.send_initial_events is not False or options.resource_version:
-            return options.resource_version
-        listing = await self._fleet.list(call.target.kind, call.target.namespace, limit=1)
-        return listing.resource_version
+        starts_now = options.send_initial_events is False and not options.resource_version
+        at_hand = "" if starts_now else "0"
+        listing = await self._fleet.list(call.target.kind, call.target.namespace, limit=1, resource_version=at_hand)
+        return listing.resource_version if starts_now else options.resource_version
 
     async def _chunks(
         self, call: Call, options: ReadOptions, version: str, lines: EventLines
@@ -86,6 +87,8 @@ class Watching:
                     )
                     if chunk:
                         yield chunk
+        except (NotLeader, Unavailable):
+            return  # A stream that just ends is taken up from its last version; after an error, anew.
         except FleetError as error:
             yield error_line(error)
 

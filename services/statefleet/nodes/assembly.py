@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from statefleet.nodes.health import Health, HealthSettings
 from statefleet.nodes.servicer import NodeRegistry
 from statefleet.nodes.strategy import NodeStrategy
+from statefleet.nodes.usage import Usages
 from statefleet.objects.kinds import NODE
 from statefleet.runtime.tasks import Tasks
 from statefleet.store.doors import StoreDoors, StoreLogs
@@ -27,4 +28,5 @@ async def assemble_node_registry(
         writer = Writer(replica, doors.clock, doors.rand)
         watching = Health(writer, doors.clock, settings)
         tasks.spawn(watching.run(), "health")
-        yield NodeRegistry([Home(NodeStrategy(NODE), writer)], watching, settings)
+        usages = Usages(replica, doors.clock, settings.grace_seconds)
+        yield NodeRegistry([Home(NodeStrategy(NODE), writer)], watching, usages, settings)

@@ -33,6 +33,8 @@ class HealthSettings:
     """How often at most lastHeartbeatTime is written for a node that is alive."""
     look_seconds: float = 2.0
     """How often the leader looks for silence."""
+    usage_seconds: float = 15.0
+    """How often agents are asked to say what is used."""
 
 
 _NODES_AT_ONCE = 100

@@ -13,6 +13,10 @@ from statefleet.api.nodes.v1.node_registry_pb2 import (
     CordonRequest,
     HeartbeatRequest,
     HeartbeatResponse,
+    ListNodeUsageRequest,
+    ListNodeUsageResponse,
+    ListPodUsageRequest,
+    ListPodUsageResponse,
     RegisterRequest,
     RegisterResponse,
 )
@@ -22,6 +26,7 @@ from statefleet.errors import BadRequest, NotLeader
 from statefleet.nodes.health import Health, HealthSettings
 from statefleet.nodes.registration import decide_registration
 from statefleet.nodes.strategy import NodeStrategy
+from statefleet.nodes.usage import Usages
 from statefleet.objects.kinds import NODE
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
@@ -38,10 +43,11 @@ _NODES_AT_ONCE = 100
 class NodeRegistry(ObjectServicer, NodeRegistryServicer):
     """Serves nodes and hears their agents."""
 
-    def __init__(self, homes: Iterable[Home], health: Health, settings: HealthSettings) -> None:
+    def __init__(self, homes: Iterable[Home], health: Health, usages: Usages, settings: HealthSettings) -> None:
         super().__init__(homes)
         self._nodes = self.home(NODE.name)
         self._health = health
+        self._usages = usages
         self._settings = settings
         self.replica = self._nodes.replica
 
@@ -51,7 +57,11 @@ class NodeRegistry(ObjectServicer, NodeRegistryServicer):
             raise BadRequest("nodes: Required value: each node needs a name")
         session, _ = await self.replica.claim_shard(_SESSIONS_SHARD, "")
         strategy = cast("NodeStrategy", self._nodes.strategy)
-        response = RegisterResponse(session=session, heartbeat_interval_seconds=self._settings.heartbeat_seconds)
+        response = RegisterResponse(
+            session=session,
+            heartbeat_interval_seconds=self._settings.heartbeat_seconds,
+            usage_interval_seconds=self._settings.usage_seconds,
+        )
         for start in range(0, len(request.nodes), _NODES_AT_ONCE):
             asked = request.nodes[start : start + _NODES_AT_ONCE]
 
@@ -66,10 +76,29 @@ class NodeRegistry(ObjectServicer, NodeRegistryServicer):
         return response
 
     async def Heartbeat(self, request: HeartbeatRequest, context: Any) -> HeartbeatResponse:
-        """Say that an agent is alive. Kept in memory only, at the leader."""
+        """Say that an agent is alive, and perhaps what is used. Kept in memory only, at the leader."""
+        self._check_leads()
+        lost = await self._health.hear(request.nodes, request.session)
+        if request.usage:
+            heard = set(request.nodes).difference(lost)
+            self._usages.take(usage for usage in request.usage if usage.node in heard)
+        return HeartbeatResponse(lost=lost)
+
+    async def ListNodeUsage(self, request: ListNodeUsageRequest, context: Any) -> ListNodeUsageResponse:
+        """List what nodes use. Known to the leader alone."""
+        self._check_leads()
+        page = self._usages.nodes(request.node, request.after)
+        return ListNodeUsageResponse(nodes=page.nodes, next=page.next)
+
+    async def ListPodUsage(self, request: ListPodUsageRequest, context: Any) -> ListPodUsageResponse:
+        """List what pods use. Known to the leader alone."""
+        self._check_leads()
+        page = self._usages.pods(request.namespace, request.node, request.after)
+        return ListPodUsageResponse(nodes=page.nodes, next=page.next)
+
+    def _check_leads(self) -> None:
         if not self.replica.is_leader:
-            raise NotLeader("only the leader hears heartbeats")
-        return HeartbeatResponse(lost=await self._health.hear(request.nodes, request.session))
+            raise NotLeader("only the leader hears heartbeats, and what is used")
 
     async def Cordon(self, request: CordonRequest, context: Any) -> WriteResponse:
         """Set whether pods may be scheduled to a node."""

@@ -92,11 +92,12 @@ _COMPUTED: Final[dict[Kind[Any], dict[str, Getter]]] = {
     POD: {"status.podIPs": _pod_ips},
     EVENT: {"source": _event_source},
 }
-_FIELDS: Final[dict[Kind[Any], dict[str, Getter]]] = {
+_FIELDS: Final[dict[Kind[Any] | None, dict[str, Getter]]] = {
     kind: {path: _reads(kind, path) for path in _PATHS.get(kind, _METADATA)} | _COMPUTED.get(kind, {})
     for kind in KINDS.values()
-}
-_ALIASES: Final = {(POD, "spec.host"): "spec.nodeName"}
+} | {None: {path: _reads(POD, path) for path in _METADATA}}
+"""The fields by kind; None stands for objects of which only the metadata is known."""
+_ALIASES: Final[dict[tuple[Kind[Any] | None, str], str]] = {(POD, "spec.host"): "spec.nodeName"}
 """Older names of fields."""
 _TERM: Final = re.compile(r"(.*?)(!=|==|=)(.*)", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.?)", re.DOTALL)
@@ -124,6 +125,11 @@ class FieldSelector:
         """Return the selector that a text means for a kind. BadRequest where it means none or names other fields."""
         return cls(_parse(kind, text))
 
+    @classmethod
+    def parse_metadata(cls, text: str) -> Self:
+        """Return the selector that a text means for objects that have metadata alone. BadRequest as in `parse`."""
+        return cls(_parse(None, text))
+
     def matches(self, message: Any) -> bool:
         """Return whether an object of the kind meets every condition."""
         return all((item.read(message) == item.value) is item.equal for item in self.requirements)
@@ -147,7 +153,7 @@ class FieldSelector:
 
 
 @lru_cache(maxsize=1024)
-def _parse(kind: Kind[Any], text: str) -> tuple[FieldRequirement, ...]:
+def _parse(kind: Kind[Any] | None, text: str) -> tuple[FieldRequirement, ...]:
     return tuple(_parse_term(kind, text, term) for term in sorted(_split(text)) if term)
 
 
@@ -156,7 +162,7 @@ def _split(text: str) -> list[str]:
     return _COMMA.findall(text)
 
 
-def _parse_term(kind: Kind[Any], text: str, term: str) -> FieldRequirement:
+def _parse_term(kind: Kind[Any] | None, text: str, term: str) -> FieldRequirement:
     match = _TERM.fullmatch(term)
     if match is None:
         raise BadRequest(f"invalid selector: '{text}'; can't understand '{term}'")
@@ -169,7 +175,7 @@ def _parse_term(kind: Kind[Any], text: str, term: str) -> FieldRequirement:
     return FieldRequirement(name, plain, operator != "!=", fields[name])
 
 
-def _unsupported(kind: Kind[Any], name: str) -> str:
+def _unsupported(kind: Kind[Any] | None, name: str) -> str:
     if kind in _PATHS:
         return f"field label not supported: {name}"
     if kind is STATEFUL_SET:

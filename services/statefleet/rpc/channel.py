@@ -1,13 +1,14 @@
-"""Channels to gRPC servers on sockets, with the limits and interceptors that our servers expect."""
+"""Channels to gRPC servers on sockets, with the limits and the keep-alive that our servers expect."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from statefleet.rpc.interceptors import client_interceptors
+from statefleet.rpc.carrying import CarryingChannel
 from statefleet.rpc.limits import MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 from statefleet.rpc.tls import ClientTls
 
@@ -16,8 +17,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -28,17 +29,25 @@ _OPTIONS: list[tuple[str, Any]] = [
 
 
 def connect(
-    target: str, *, tls: ClientTls | None = None, interceptors: list[grpc.aio.ClientInterceptor] | None = None
+    target: str,
+    *,
+    tls: ClientTls | None = None,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    carried: bool = True,
 ) -> grpc.aio.Channel:
     """Return a channel to `host:port` or `unix:path`; without `tls` in the clear.
 
-    Its stubs raise the errors of our set, and pass on the deadline and the identifier of the request being served;
-    other `interceptors` replace that.
+    Its unary calls share the messages of a stream, unless not `carried`.
     """
-    chain = client_interceptors() if interceptors is None else interceptors
-    if tls is None:
-        return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=chain)
+    credentials = None if tls is None else tls.credentials()
     options = list(_OPTIONS)
-    if tls.server_name:
+    if tls is not None and tls.server_name:
         options.append(("grpc.ssl_target_name_override", tls.server_name))
-    return grpc.aio.secure_channel(target, tls.credentials(), options=options, interceptors=chain)
+
+    def channel(interceptors: Sequence[grpc.aio.ClientInterceptor]) -> grpc.aio.Channel:
+        if credentials is None:
+            return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
+        return grpc.aio.secure_channel(target, credentials, options=options, interceptors=interceptors)
+
+    streams = channel(interceptors)
+    return CarryingChannel(channel(()) if interceptors else streams, streams, interceptors) if carried else streams

@@ -1,4 +1,4 @@
-"""What a request carries from hop to hop: its identifier, and its deadline with a little shaved off at each."""
+"""What a request carries from hop to hop: its identifier, for whom it is, and its deadline, a little shaved off."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
 
+from statefleet.rpc.identity import CALLED_FOR, called_for_metadata, caller
 from statefleet.runtime.logging import REQUEST_ID
 
 REQUEST_ID_KEY = "x-request-id"
@@ -21,7 +22,8 @@ _DEADLINE: ContextVar[tuple[asyncio.Task[Any] | None, float] | None] = ContextVa
 def arrive(context: Any, new_id: str) -> str:
     """Take up what came with a request; return its identifier, `new_id` where it had none.
 
-    `context` is the servicer context. To be called in the request's own context variables.
+    `context` is the servicer context. To be called in the request's own context variables. Forbidden where the call
+    is said to be for somebody whom its caller cannot call for.
     """
     request_id = _found(context.invocation_metadata()) or new_id
     REQUEST_ID.set(request_id)
@@ -29,6 +31,7 @@ def arrive(context: Any, new_id: str) -> str:
     if remaining is not None:
         # Bound to the task: work that a handler starts to outlive it must not inherit the deadline.
         _DEADLINE.set((asyncio.current_task(), asyncio.get_running_loop().time() + remaining))
+    CALLED_FOR.set(caller(context))
     return request_id
 
 
@@ -42,10 +45,11 @@ def depart(timeout: float | None) -> float | None:
     return remaining if timeout is None else min(timeout, remaining)
 
 
-def request_metadata() -> tuple[tuple[str, str], ...]:
-    """Return the metadata of a call made now: the identifier of the request being served."""
+def request_metadata() -> tuple[tuple[str, str | bytes], ...]:
+    """Return the metadata of a call made now: the identifier of the request being served, and whose it is."""
     request_id = REQUEST_ID.get()
-    return ((REQUEST_ID_KEY, request_id),) if request_id else ()
+    whose = called_for_metadata()
+    return ((REQUEST_ID_KEY, request_id), *whose) if request_id else whose
 
 
 def _found(metadata: Iterable[tuple[str, str | bytes]]) -> str:

@@ -58,13 +58,7 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
-
-        def begin(request: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
-            context = self._context(method, timeout, metadata, ready)
-            return calls.UnaryUnaryCall(server, context, deserialize, serialize(request))
-
-        return self._callable("unary_unary", method, begin)
+        return self._callable("unary_unary", method, calls.UnaryUnaryCall, request_serializer, response_deserializer)
 
     def unary_stream(
         self,
@@ -74,13 +68,9 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
-
-        def begin(request: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
-            context = self._context(method, timeout, metadata, ready)
-            return calls.UnaryStreamCall(server, context, deserialize, serialize(request))
-
-        return self._callable("unary_stream", method, begin)
+        return self._callable(
+            "unary_stream", method, calls.UnaryStreamCall, request_serializer, response_deserializer
+        )
 
     def stream_unary(
         self,
@@ -90,13 +80,9 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
-
-        def begin(requests: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
-            context = self._context(method, timeout, metadata, ready)
-            return calls.StreamUnaryCall(server, context, deserialize, serialize, requests)
-
-        return self._callable("stream_unary", method, begin)
+        return self._callable(
+            "stream_unary", method, calls.StreamUnaryCall, request_serializer, response_deserializer
+        )
 
     def stream_stream(
         self,
@@ -106,13 +92,9 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        server, serialize, deserialize = self._server, request_serializer or _same, response_deserializer or _same
-
-        def begin(requests: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
-            context = self._context(method, timeout, metadata, ready)
-            return calls.StreamStreamCall(server, context, deserialize, serialize, requests)
-
-        return self._callable("stream_stream", method, begin)
+        return self._callable(
+            "stream_stream", method, calls.StreamStreamCall, request_serializer, response_deserializer
+        )
 
     async def close(self, grace: float | None = None) -> None:
         """Refuse new calls and cancel those under way."""
@@ -159,7 +141,23 @@ class InProcessChannel(grpc.aio.Channel):
         context.channel = self
         return context
 
-    def _callable(self, kind: str, method: str, begin: Callable[..., Any]) -> Callable[..., Any]:
+    def _callable(
+        self,
+        kind: str,
+        method: str,
+        call: Callable[..., Any],
+        serializer: Serializer | None,
+        deserializer: Deserializer | None,
+    ) -> Callable[..., Any]:
+        server, serialize, deserialize = self._server, serializer or _same, deserializer or _same
+        streams_requests = kind.startswith("stream")
+
+        def begin(request: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
+            context = self._context(method, timeout, metadata, ready)
+            if streams_requests:
+                return call(server, context, deserialize, serialize, request)
+            return call(server, context, deserialize, serialize(request))
+
         interceptors = [each for each in self._interceptors if isinstance(each, _INTERCEPTORS[kind])]
         if not interceptors:
             return _Callable(begin)
@@ -168,7 +166,7 @@ class InProcessChannel(grpc.aio.Channel):
             return begin(request, details.timeout, details.metadata, details.wait_for_ready)
 
         chain = chained(interceptors, f"intercept_{kind}", invoke)
-        return _InterceptedCallable(chain, method, self._tasks, streams_requests=kind.startswith("stream"))
+        return _InterceptedCallable(chain, method, self._tasks, streams_requests=streams_requests)
 
 
 class _Callable:

@@ -1,4 +1,4 @@
-"""What every call passes through, on real gRPC and in process alike: errors, identifier, deadline, log and metrics.
+"""What every call passes through, on real gRPC and in process alike: errors, identity, deadline, log and metrics.
 
 The one place where a handler's unforeseen exception ends: it is logged here and leaves as a neutral INTERNAL.
 """
@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from statefleet.errors import FleetError, Internal, Unavailable
-from statefleet.rpc.handlers import respond
+from statefleet.rpc.handlers import Wrapped, respond
 from statefleet.rpc.hop import arrive, depart, request_metadata
 from statefleet.rpc.status import from_rpc_error, to_wire
 from statefleet.runtime.clock import Clock
@@ -42,7 +42,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         self._prefix = rand.suffix(8)
         self._count = 0
-        self._wrapped: dict[str, tuple[Any, Any]] = {}
+        self._wrapped = Wrapped(self._wrap)
 
     async def intercept_service(
         self,
@@ -50,15 +50,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: Any,
     ) -> Any:
         """Return the handler, wrapped; None where nothing handles the method."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method
-        inner, wrapped = self._wrapped.get(method, (None, None))
-        if inner is not handler:
-            wrapped = self._wrap(method, handler)
-            self._wrapped[method] = (handler, wrapped)
-        return wrapped
+        return self._wrapped.of(handler_call_details.method, await continuation(handler_call_details))
 
     def _wrap(self, method: str, handler: Any) -> Any:
         kind = "_".join(
@@ -68,29 +60,30 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         record = _Record(method, self._handled, self._seconds)
 
         async def unary(request: Any, context: Any) -> Any:
-            async with _ServedCall(self._arrived(context), context, record, self._clock):
+            async with _ServedCall(context, record, self._clock):
+                self._arrive(context)
                 return await behaviour(request, context)
 
         async def stream(request: Any, context: Any) -> None:
-            async with _ServedCall(self._arrived(context), context, record, self._clock):
+            async with _ServedCall(context, record, self._clock):
+                self._arrive(context)
                 await respond(behaviour(request, context), context)
 
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         wrapper = stream if handler.response_streaming else unary
         return make(wrapper, handler.request_deserializer, handler.response_serializer)
 
-    def _arrived(self, context: Any) -> str:
+    def _arrive(self, context: Any) -> None:
         self._count += 1
-        return arrive(context, f"{self._prefix}-{self._count}")
+        arrive(context, f"{self._prefix}-{self._count}")
 
 
 class _ServedCall:
     """Around a handler: ends the call with the status that its exception stands for, and records it."""
 
-    __slots__ = ("_began", "_clock", "_context", "_record", "_request_id")
+    __slots__ = ("_began", "_clock", "_context", "_record")
 
-    def __init__(self, request_id: str, context: Any, record: _Record, clock: Clock) -> None:
-        self._request_id = request_id
+    def __init__(self, context: Any, record: _Record, clock: Clock) -> None:
         self._context = context
         self._record = record
         self._clock = clock
@@ -129,7 +122,10 @@ def _of_cancellation() -> tuple[str, FleetError | None]:
 
 
 def _set_code(context: Any) -> str:
+    """Return the name of the code that a handler has set; one on a socket that set none has None."""
     code = context.code()
+    if code is None:
+        return grpc.StatusCode.OK.name
     return code.name if isinstance(code, grpc.StatusCode) else _CODES.get(code, "UNKNOWN")
 
 
@@ -155,7 +151,7 @@ class _Record:
 
 
 def client_interceptors() -> list[grpc.aio.ClientInterceptor]:
-    """Return what a channel needs so that stubs raise the errors of our set and pass identifier and deadline on.
+    """Return what a channel needs so that stubs raise the errors of our set and pass on who calls, and till when.
 
     Methods with a stream of requests and one response go on to raise AioRpcError; no service has one.
     """

@@ -1,4 +1,7 @@
-"""Structured logs: one line an event, JSON for machines or text for a terminal."""
+"""Structured logs: one line an event, JSON for machines or text for a terminal.
+
+What a line is given is shown, but for objects and for what is named as a secret is: variables of a traceback never.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,16 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 import structlog
+from google.protobuf.message import Message
+from structlog.tracebacks import ExceptionDictTransformer
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The request being served; every log line of its handler carries it."""
 
+HIDDEN = "(hidden)"
+_SECRET_NAMES = frozenset(
+    {"authorization", "body", "credentials", "data", "password", "payload", "private_key", "secret", "token"}
+)
 _debugging = True
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -30,6 +39,7 @@ def configure(*, level: str = "info", form: str = "json", stream: TextIO | None 
     stream = sys.stderr if stream is None else stream
     shared: list[structlog.typing.Processor] = [
         _with_request_id,
+        without_secrets,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -48,10 +58,25 @@ def debugging() -> bool:
     return _debugging
 
 
+def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide what is named as a secret is, and show of an object only what kind of message it is and its name."""
+    for key, value in event.items():
+        if key.lower() in _SECRET_NAMES:
+            event[key] = HIDDEN
+        elif isinstance(value, Message):
+            name = getattr(getattr(value, "metadata", None), "name", "")
+            event[key] = f"{value.DESCRIPTOR.name} {name}".rstrip()
+        elif isinstance(value, (bytes, bytearray, memoryview)):
+            event[key] = f"{len(value)} bytes"
+    return event
+
+
 def _rendering(form: str, stream: TextIO) -> list[structlog.typing.Processor]:
     if form == "console":
-        return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_dumps)]
+        readable = structlog.dev.RichTracebackFormatter(show_locals=False)
+        return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=readable)]
+    structured = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [structured, structlog.processors.JSONRenderer(serializer=_dumps)]
 
 
 def _route_libraries(shared: list[structlog.typing.Processor], form: str, stream: TextIO, threshold: int) -> None:

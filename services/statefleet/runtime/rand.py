@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-import uuid
 from typing import Protocol
 
 SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """The characters of generated names: no vowels and no look-alikes, so that no words and no confusion arise."""
+
+_UUID_FREE = ~(0xF << 76 | 0b11 << 62)
+_UUID_4 = 0x4 << 76 | 0b10 << 62
+"""The bits of a UUID that say version 4 and variant 1 (RFC 9562, sections 4.1 and 5.4), and all others."""
 
 
 class Rand(Protocol):
@@ -31,7 +34,8 @@ class SystemRand:
 
     def uuid(self) -> str:
         """Return a random UUID in its text form."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        digits = f"{self._random.getrandbits(128) & _UUID_FREE | _UUID_4:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def suffix(self, length: int) -> str:
         """Return `length` characters of SAFE_ALPHABET."""

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import structlog
 
+from statefleet.errors import FleetError
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,7 +41,7 @@ class Tasks:
         """
         task = asyncio.get_running_loop().create_task(coroutine, name=f"{self._name}/{name}")
         self._tasks[task] = None
-        task.add_done_callback(self._forget if awaited else self._done)
+        task.add_done_callback(self._awaited if awaited else self._done)
         return task
 
     async def cancel(self) -> None:
@@ -52,8 +54,10 @@ class Tasks:
             for task in tasks:
                 self._tasks.pop(task, None)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def _awaited(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # seen: who waited may have been cancelled just before
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
@@ -61,6 +65,9 @@ class Tasks:
             return
         error = task.exception()
         if error is not None:
-            _log.error("task failed", task=task.get_name(), exc_info=error)
+            if isinstance(error, FleetError):  # Foreseen, and its message says what is the matter.
+                _log.error("task failed", task=task.get_name(), error=error.message)
+            else:
+                _log.error("task failed", task=task.get_name(), exc_info=error)
             if self._on_failure is not None:
                 self._on_failure(task.get_name(), error)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from statefleet.coordination.door import Coordination
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.rand import Rand
+from statefleet.store.led_with import LedWith
 from statefleet.store.log import Log
 from statefleet.store.metrics import StoreMetrics
 from statefleet.store.replica import Replica, ReplicaSettings
@@ -35,13 +36,20 @@ class StoreDoors:
     metrics: Mapping[str, StoreMetrics] = field(default_factory=dict)
     """By the store's name; a store without any tells nobody."""
 
-    def open(self, name: str, logs: StoreLogs, places: Mapping[str, Places] | None = None) -> Replica:
-        """Return a replica of the store of this name, not yet entered."""
+    def open(
+        self,
+        name: str,
+        logs: StoreLogs,
+        places: Mapping[str, Places] | None = None,
+        *,
+        led_with: Replica | None = None,
+    ) -> Replica:
+        """Return a replica of the store of this name, not yet entered. It leads where `led_with` does, if given."""
         return Replica(
             name,
             logs.records,
             logs.snapshots,
-            self.coordination,
+            self.coordination if led_with is None else LedWith(led_with, self.coordination),
             self.clock,
             self.rand,
             member=self.member,

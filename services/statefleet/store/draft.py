@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from statefleet.api.log.v1.log_pb2 import Change, MarkCheck, Transaction
+from statefleet.api.log.v1.log_pb2 import Author, Change, MarkCheck, Transaction
 from statefleet.api.object.v1.verbs_pb2 import Fence, Slot
 from statefleet.objects.kinds import Kind
 from statefleet.runtime.rand import Rand
@@ -61,13 +61,14 @@ class Draft:
         """Refuse at apply where the mark was set after a version, by default the state's."""
         self._checks[mark] = self.state.version if not_after is None else not_after
 
-    def transaction(self, fence: Fence | None) -> Transaction:
-        """Return what is to be proposed."""
+    def transaction(self, fence: Fence | None, author: Author | None = None) -> Transaction:
+        """Return what is to be proposed, asked for by `author`; None: by the service itself."""
         return Transaction(
             changes=self._changes.values(),
             fence=fence,
             checks=[MarkCheck(mark=mark, not_after=version) for mark, version in self._checks.items()],
             marks=self._marks,
+            author=author,
         )
 
     def _put(self, kind: Kind[Any], message: Any, expected: int, slot: Slot | None) -> None:

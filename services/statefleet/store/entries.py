@@ -6,8 +6,10 @@ Pure: no I/O, clock or randomness.
 from __future__ import annotations
 
 from enum import StrEnum
+from sys import intern
 from typing import Any, NamedTuple, Self
 
+from statefleet.api.log.v1.log_pb2 import Author
 from statefleet.api.object.v1.object_pb2 import Object, ObjectKey
 from statefleet.objects.kinds import KINDS
 from statefleet.store.stamp import stamp
@@ -33,24 +35,46 @@ class Key(NamedTuple):
         return "/".join(part for part in self if part)
 
 
+class LastWrite(NamedTuple):
+    """Who wrote an object last, and when."""
+
+    time_ns: int
+    """When the write was proposed, nanoseconds since the Unix epoch."""
+    user: str
+    """The user, worker or agent; empty: the service itself."""
+    manager: str
+    """The field manager, empty where it did not say."""
+
+
+def last_write(time_ns: int, author: Author) -> LastWrite:
+    """Return who wrote and when; the same few names are held once for all the objects that bear them."""
+    return LastWrite(time_ns, intern(author.user), intern(author.field_manager))
+
+
 class Entry:
     """One object at one version, as bytes that are decoded when first asked for. Never changed once made."""
 
-    __slots__ = ("_decoded", "data", "key", "slot", "version")
+    __slots__ = ("_decoded", "data", "key", "last_write", "slot", "version")
 
-    def __init__(self, key: Key, version: int, data: bytes, slot: str = "") -> None:
+    def __init__(
+        self, key: Key, version: int, data: bytes, slot: str = "", last_write: LastWrite | None = None
+    ) -> None:
         self.key = key
         self.version = version
         self.data = data
         """A serialised Object whose metadata.resourceVersion is the version."""
         self.slot = slot
         """The slot that the object holds; empty: none."""
+        self.last_write = last_write
+        """Who wrote it last; None where that was before feature level 1."""
         self._decoded: Object | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Entry):
             return NotImplemented
-        return (self.key, self.version, self.data, self.slot) == (other.key, other.version, other.data, other.slot)
+        return (self.key, self.version, self.data, self.slot, self.last_write) == (
+            other.key, other.version, other.data, other.slot, other.last_write
+        )  # fmt: skip
 
     def __hash__(self) -> int:
         return hash((self.key, self.version))
@@ -77,7 +101,7 @@ class Entry:
 
     def at(self, version: int) -> Entry:
         """Return the same object stamped with another version."""
-        return Entry(self.key, version, stamp(self.key.kind, self.data, version), self.slot)
+        return Entry(self.key, version, stamp(self.key.kind, self.data, version), self.slot, self.last_write)
 
     def forget_decoded(self) -> None:
         """Drop the decoded object; it is decoded again when asked for."""

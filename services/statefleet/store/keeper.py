@@ -41,7 +41,7 @@ class SnapshotKeeper:
         """Make a state that of the snapshot to start from and return the offset of the record that comes next.
 
         That is the newest complete snapshot older than the history window, else the oldest; without any, the empty
-        state and offset 0. Unavailable where the log begins later than the snapshot ends.
+        state and offset 0. Unavailable where the log begins later than the snapshot ends, or ends before.
         """
         await self.look()
         start = await self._log.start()
@@ -52,6 +52,11 @@ class SnapshotKeeper:
         if chosen is None and not usable:
             raise Unavailable(f"the log begins at offset {start} and no snapshot reaches it")
         chosen = chosen or usable[0]
+        end = await self._log.end()
+        if end < chosen.next_offset:
+            raise Unavailable(
+                f"the log has lost records: it ends at {end}, a snapshot holds all below {chosen.next_offset}"
+            )
         state.load(await self._snapshots.load(chosen))
         return chosen.next_offset
 

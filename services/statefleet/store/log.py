@@ -10,6 +10,9 @@ from typing import NamedTuple, Protocol
 MAX_PAYLOAD = 4 * 1024 * 1024
 """The size of a record, in bytes, that every log takes."""
 
+MAX_STORED = MAX_PAYLOAD + 256
+"""What one that stores records refuses to exceed: a seal around a record makes it a little larger."""
+
 
 class Appended(NamedTuple):
     """One record as a reader gets it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from statefleet.errors import TooLarge
-from statefleet.store.log import MAX_PAYLOAD, Appended, Tail, TrimmedError
+from statefleet.store.log import MAX_STORED, Appended, Tail, TrimmedError
 
 
 class MemoryLog:
@@ -22,8 +22,8 @@ class MemoryLog:
 
     async def append(self, payload: bytes) -> int:
         """Add a record and return its offset. TooLarge."""
-        if len(payload) > MAX_PAYLOAD:
-            raise TooLarge(f"a record of {len(payload)} bytes is larger than the limit of {MAX_PAYLOAD}")
+        if len(payload) > MAX_STORED:
+            raise TooLarge(f"a record of {len(payload)} bytes is larger than the limit of {MAX_STORED}")
         self._tail.extend((payload,))
         return self._tail.end - 1
 

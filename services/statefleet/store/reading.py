@@ -31,8 +31,10 @@ def parse_version(text: str, field: str = "resourceVersion") -> int:
 async def reach(replica: Replica, version: str) -> None:
     """Wait until the replica may answer: the newest state for an empty version, any for 0, else that version.
 
-    Raises BadRequest, and Timeout where the replica does not reach the version in time.
+    Raises BadRequest, Timeout where the replica does not reach the version in time, and Unavailable where it is cut
+    off from its log.
     """
+    replica.check_reach()
     if not version:
         await replica.read_barrier()
     else:

@@ -22,13 +22,14 @@ from statefleet.runtime.tasks import Tasks
 from statefleet.store.entries import Outcome, Refusal
 from statefleet.store.history import KEEP_NS, MOST, Batch, History
 from statefleet.store.keeper import SnapshotKeeper, SnapshotSettings
+from statefleet.store.levels import Levels, advertised
 from statefleet.store.log import Appended, Log, TrimmedError
 from statefleet.store.log_end import LogEnd
 from statefleet.store.metrics import StoreMetrics
 from statefleet.store.pipeline import Pipeline
 from statefleet.store.refusals import error_of
 from statefleet.store.snapshot import Snapshots
-from statefleet.store.state import State
+from statefleet.store.state import FEATURE_LEVEL, LevelTooNewError, State
 from statefleet.store.watch import Hub, Places
 from statefleet.store.waterline import Waterline
 
@@ -51,8 +52,21 @@ class ReplicaSettings:
     snapshot_check_seconds: float = 5.0
     progress_seconds: float = 60.0
     """How often idle watchers are told how far they have come."""
+    reload_pause_seconds: float = 1.0
+    """How long to wait where a snapshot is needed to go on and the log cannot be reached."""
     campaign_pause_seconds: float = 1.0
     """About how long to wait after a campaign that failed."""
+    knows_level: int = FEATURE_LEVEL
+    """The newest feature level that is followed: less plays an older release."""
+    raise_level_to: int = FEATURE_LEVEL
+    """The newest feature level that this replica, leading, raises the log to."""
+    level_check_seconds: float = 1.0
+    level_calm_seconds: float = 10.0
+    """How long all replicas must have known a newer level before it is raised: one may only be restarting."""
+    reach_check_seconds: float = 1.0
+    """How often to find out whether the log can still be reached."""
+    reach_patience_seconds: float = 5.0
+    """How long that may take before the replica counts as cut off."""
 
 
 class Replica:
@@ -84,7 +98,7 @@ class Replica:
         self._coordination = coordination
         self._clock = clock
         self._rand = rand
-        self.state = State()
+        self.state = State(self._settings.knows_level)
         self.history = History(self.state, keep_ns=self._settings.history_ns, most=self._settings.history_most)
         self.hub = Hub(self.state, self.history, places)
         self._keeper = SnapshotKeeper(log, Snapshots(snapshots), clock, self._settings.snapshots)
@@ -95,6 +109,14 @@ class Replica:
         self._leadership: Leadership | None = None
         self._own_epoch = 0
         self._led = asyncio.Event()
+        self._campaigning: asyncio.Task[None] | None = None
+        self._retired = False
+        self._cut_off = asyncio.Event()
+        self._in_reach = asyncio.Event()
+        self._in_reach.set()
+        self.leader = ""
+        """The member that began the present epoch; empty where that is not known: a snapshot does not say."""
+        self._levels = Levels(coordination, clock, name, advertised(self.member, self._settings.knows_level))
         self._log_end = LogEnd(log)
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
@@ -113,9 +135,12 @@ class Replica:
             if self._failure is not None:
                 raise self._failure from None
             raise
-        self._tasks.spawn(self._campaign(), "campaign")
+        self._campaigning = self._tasks.spawn(self._campaign(), "campaign")
         self._tasks.spawn(self._keep_snapshots(), "snapshots")
         self._tasks.spawn(self._note_progress(), "progress")
+        self._tasks.spawn(self._watch_reach(), "reach")
+        self._tasks.spawn(self._levels.run(), "levels")
+        self._tasks.spawn(self._raise_level(), "feature level")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -127,13 +152,22 @@ class Replica:
         assert self._failure is not None
         return self._failure
 
+    async def retire(self) -> None:
+        """Let another lead, and send readers and watchers to other replicas. What was proposed is still answered."""
+        self._retired = True
+        if self._campaigning is not None:
+            self._campaigning.cancel()
+            await asyncio.wait([self._campaigning])
+        self.hub.end_all(_retired())
+
     async def _stop(self) -> None:
         await self._tasks.cancel()
         self._answer_stopped()
 
     def _on_failure(self, task: str, error: BaseException) -> None:
         if self._failure is None:
-            _log.error("store failed", store=self.name, task=task)
+            why = str(error) if isinstance(error, LevelTooNewError) else type(error).__name__
+            _log.error("store failed", store=self.name, task=task, why=why)
             self._failure = error
             self._failed.set()
             self._answer_stopped()
@@ -163,7 +197,15 @@ class Replica:
             except TrimmedError:
                 _log.warning("store reloads a snapshot", store=self.name, offset=self._offsets.level)
                 self.hub.end_all(Expired("the store was loaded anew"))
-                await self._load()
+                await self._reload()
+
+    async def _reload(self) -> None:
+        while True:
+            try:
+                return await self._load()
+            except Unavailable as error:
+                _log.warning("store cannot load a snapshot, trying on", store=self.name, error=error.message)
+            await self._clock.sleep(self._settings.reload_pause_seconds)
 
     def _apply(self, batch: Sequence[Appended]) -> None:
         record = Record()
@@ -186,7 +228,8 @@ class Replica:
         self._metrics.applied(len(batch), self.state.version, self.state.epoch, lag)
 
     def _begin_epoch(self, record: Record, version: int) -> None:
-        _log.info("epoch began", store=self.name, epoch=record.epoch, leader=record.epoch_claim.replica)
+        self.leader = record.epoch_claim.replica
+        _log.info("epoch began", store=self.name, epoch=record.epoch, leader=self.leader)
         if self.state.version != version:
             self.history.reset()
             self.hub.end_all(Expired("versions of the epoch before may be lost"))
@@ -207,17 +250,22 @@ class Replica:
             and self._failure is None
             and self._own_epoch == self.state.epoch
             and not leadership.lost.is_set()
+            and not self._cut_off.is_set()
         )
 
-    async def leading(self) -> None:
-        """Return once this replica leads."""
+    async def leading(self) -> Leadership:
+        """Return once this replica leads, with its leadership."""
         while not self.is_leader:
             await self._led.wait()
+            await self._clock.sleep(0)
+        assert self._leadership is not None
+        return self._leadership
 
     async def _campaign(self) -> None:
-        while True:
+        while self._failure is None:
+            await self._in_reach.wait()
             try:
-                leadership = await self._coordination.campaign(self.name, self.member)
+                leadership = await self._stand_for_election()
                 try:
                     await self._lead(leadership)
                 finally:
@@ -228,6 +276,26 @@ class Replica:
             except Unavailable as error:
                 _log.warning("campaign failed", store=self.name, error=error.message)
                 await self._clock.sleep(self._settings.campaign_pause_seconds * self._rand.uniform(0.5, 1.5))
+
+    async def _stand_for_election(self) -> Leadership:
+        """Wait in line for the leadership. Who is cut off leaves the line, for it could not lead. Unavailable."""
+        election = self._coordination.campaign(self.name, self.member)
+        won: asyncio.Task[Leadership] = self._tasks.spawn(election, "election", awaited=True)
+        cut_off = self._tasks.spawn(self._cut_off.wait(), "cut off")
+        try:
+            await asyncio.wait([won, cut_off], return_when=asyncio.FIRST_COMPLETED)
+            if won.done():
+                return await won
+            raise _cut_off()
+        except asyncio.CancelledError:
+            if won.done() and not won.cancelled() and won.exception() is None:
+                await won.result().resign()
+            raise
+        finally:
+            cut_off.cancel()
+            if not won.done():
+                won.cancel()
+                await asyncio.wait([won])
 
     async def _lead(self, leadership: Leadership) -> None:
         """Claim an epoch, then lead until the leadership or the epoch is lost."""
@@ -241,6 +309,7 @@ class Replica:
         ends = [
             self._tasks.spawn(leadership.lost.wait(), "leadership lost"),
             self._tasks.spawn(self._epochs.reach(self._own_epoch + 1), "epoch lost"),
+            self._tasks.spawn(self._cut_off.wait(), "cut off"),
         ]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -288,6 +357,19 @@ class Replica:
         """Have all replicas follow newer rules of apply; those that do not know them stop. NotLeader, Unavailable."""
         await self._decide(Record(feature_level=FeatureLevel(level=level)))
 
+    async def _raise_level(self) -> None:
+        """Raise the feature level, while leading, as soon as every replica can follow."""
+        settings = self._settings
+        while True:
+            await self._clock.sleep(settings.level_check_seconds)
+            level = min(self._levels.calm(settings.level_calm_seconds), settings.raise_level_to)
+            if self.is_leader and level > self.state.feature_level:
+                _log.info("raising the feature level", store=self.name, feature_level=level)
+                try:
+                    await self.raise_feature_level(level)
+                except (NotLeader, Unavailable) as error:
+                    _log.warning("feature level not raised, trying on", store=self.name, error=error.message)
+
     async def _decide(self, record: Record) -> Outcome:
         if not self.is_leader:
             raise NotLeader(f"this replica of {self.name} does not lead")
@@ -306,6 +388,30 @@ class Replica:
     async def read_barrier(self) -> None:
         """Return when the state holds all that was acknowledged anywhere before the call. Unavailable."""
         await self._offsets.reach(await self._log_end.get())
+
+    def check_reach(self) -> None:
+        """Raise Unavailable where another replica should answer: this one retires, or its state may be old."""
+        if self._retired:
+            raise _retired()
+        if self._cut_off.is_set():
+            raise _cut_off()
+
+    async def _watch_reach(self) -> None:
+        """Find out again and again whether the log answers; while it does not, follow and lead nobody on."""
+        while True:
+            await self._clock.sleep(self._settings.reach_check_seconds)
+            try:
+                async with asyncio.timeout(self._settings.reach_patience_seconds):
+                    await self.read_barrier()
+            except (TimeoutError, Unavailable):
+                if not self._cut_off.is_set():
+                    _log.warning("store cannot reach its log", store=self.name)
+                    self._cut_off.set()
+                    self._in_reach.clear()
+                    self.hub.end_all(_cut_off())
+            else:
+                self._cut_off.clear()
+                self._in_reach.set()
 
     async def wait_for(self, version: int, timeout: float = 3.0) -> None:
         """Return when the state has reached a version. Timeout, caused by ResourceVersionTooLarge; Unavailable."""
@@ -327,7 +433,10 @@ class Replica:
         while True:
             await self._clock.sleep(self._settings.snapshot_check_seconds)
             if self.is_leader and self._keeper.due(self._offsets.level):
-                await self.snapshot()
+                try:
+                    await self.snapshot()
+                except Unavailable as error:
+                    _log.warning("snapshot failed, to be written later", store=self.name, error=error.message)
 
     async def snapshot(self) -> None:
         """Write a snapshot of the state now and trim what no start needs any more."""
@@ -346,6 +455,14 @@ class Replica:
             await self._clock.sleep(self._settings.progress_seconds)
             self.hub.note_progress()
             self._metrics.watchers(len(self.hub))
+
+
+def _cut_off() -> Unavailable:
+    return Unavailable("this replica cannot reach its log")
+
+
+def _retired() -> Unavailable:
+    return Unavailable("this replica is about to stop")
 
 
 def attempt_id(request_id: str, attempt: int) -> str:

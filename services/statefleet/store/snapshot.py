@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
 
@@ -17,12 +18,13 @@ from statefleet.api.log.v1.log_pb2 import (
     SnapshotBegin,
     SnapshotChunk,
     SnapshotEnd,
+    SnapshotEntry,
     SnapshotPart,
 )
 from statefleet.api.log.v1.log_pb2 import (
     VersionTime as VersionTimeMessage,
 )
-from statefleet.store.entries import Claim, Entry, Key, Remembered, VersionTime
+from statefleet.store.entries import Claim, Entry, Key, Remembered, VersionTime, last_write
 from statefleet.store.image import Image
 from statefleet.store.log import Log
 
@@ -53,7 +55,7 @@ class Snapshots:
 
     async def save(self, image: Image, next_offset: int) -> Snapshot:
         """Write a snapshot of the state that all records below `next_offset` gave; return it once it is durable."""
-        snapshot_id = await self._log.end() + 1
+        snapshot_id = _snapshot_id(image.epoch, await self._log.end())
         first = last = -1
         for chunk in chunks(image, next_offset, snapshot_id):
             last = await self._log.append(chunk.SerializeToString(deterministic=True))
@@ -105,6 +107,11 @@ class Snapshots:
                     return
 
 
+def _snapshot_id(epoch: int, end: int) -> int:
+    """Return a number that no other snapshot of this log has, whoever else believes to lead writes one just now."""
+    return int.from_bytes(blake2b(b"%d/%d" % (epoch, end), digest_size=8).digest())
+
+
 def newest_older_than(snapshots: Iterable[Snapshot], time_ns: int) -> Snapshot | None:
     """Return the newest of some snapshots, given oldest first, whose state is not newer than a time; none: None."""
     return max((s for s in snapshots if s.time_ns <= time_ns), key=lambda s: s.next_offset, default=None)
@@ -142,7 +149,11 @@ def _parts(image: Image) -> Iterator[SnapshotPart]:
 def _entry_parts(entries: Iterable[Entry]) -> Iterator[SnapshotPart]:
     part, size = SnapshotPart(), 0
     for entry in entries:
-        part.entries.add(key=entry.key.to_message(), version=entry.version, object=entry.data, slot=entry.slot)
+        added = part.entries.add(
+            key=entry.key.to_message(), version=entry.version, object=entry.data, slot=entry.slot
+        )
+        if entry.last_write is not None:
+            added.written_ns, added.author.user, added.author.field_manager = entry.last_write
         size += len(entry.data) + 64
         if size >= PART_BYTES:
             yield part
@@ -167,13 +178,18 @@ def _request(request_id: str, first: Remembered) -> RequestOutcome:
     )
 
 
+def _entry(kept: SnapshotEntry) -> Entry:
+    last = last_write(kept.written_ns, kept.author) if kept.written_ns else None
+    return Entry(Key.of(kept.key), kept.version, kept.object, kept.slot, last)
+
+
 def _image(begin: SnapshotBegin, parts: Iterable[SnapshotPart]) -> Image:
     entries: list[Entry] = []
     marks: dict[str, int] = {}
     claims: dict[str, Claim] = {}
     requests: dict[str, Remembered] = {}
     for part in parts:
-        entries.extend(Entry(Key.of(e.key), e.version, e.object, e.slot) for e in part.entries)
+        entries.extend(map(_entry, part.entries))
         marks.update(part.marks)
         claims.update((shard, Claim(c.epoch, c.holder)) for shard, c in part.shards.items())
         for r in part.requests:

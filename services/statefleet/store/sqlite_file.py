@@ -1,4 +1,8 @@
-"""One SQLite file with any number of logs, written by one thread that commits together what came together."""
+"""One SQLite file with any number of logs: what came together is committed together.
+
+A thread does it, so that the event loop goes on meanwhile; but where commits take less time than it takes to wake a
+thread and be woken by it, the event loop does the small ones itself.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Self
 
 from statefleet.errors import Unavailable
+from statefleet.runtime.clock import SystemClock
+from statefleet.runtime.threads import hand_over
 from statefleet.store.log import Appended
 from statefleet.store.sqlite_rows import Table, drop_rows, insert, move_start, open_file, open_table, read_some
 
@@ -24,6 +30,18 @@ _CHECKPOINT_BYTES = 4 * 1024 * 1024
 _RESTART_BYTES = 32 * 1024 * 1024
 """At which size of the write-ahead log, if copying beside the commits never caught up, they wait for it."""
 _PAGE_BYTES = 4096
+
+_PROMPT_SECONDS = 0.0005
+"""Commits that take no longer, on the average of the last ones, are done by the event loop itself."""
+_PROMPT_RECORDS = 4
+_PROMPT_BYTES = 64 * 1024
+"""No more than this goes into a commit of the event loop's."""
+_IDLE_SECONDS = 0.0003
+"""A turn of the event loop that took longer had others at work: then the thread commits, and they go on."""
+_AVERAGED = 16
+"""About how many commits the average is of: after one that took long the thread does some."""
+
+_now = SystemClock().monotonic  # the event loop's own time may stand still while a callback of it runs
 
 Sink = Callable[[int, Sequence[bytes], Sequence["asyncio.Future[int]"]], None]
 """Takes, on the event loop, what was committed to one log: the first offset, the records, who waits for them."""
@@ -51,7 +69,10 @@ class SqliteFile:
     def __init__(self, path: Path, *, relaxed: bool = False) -> None:
         self.relaxed = relaxed
         self._path = path
+        self._gathered: list[_Append] = []
         self._queue: SimpleQueue[_Append | _Call | None] = SimpleQueue()
+        self._queued = 0
+        self._commit_seconds = 2 * _PROMPT_SECONDS
         self._sinks: dict[Table, Sink] = {}
         self._failure = ""
         self._uncopied_bytes = 0
@@ -69,6 +90,7 @@ class SqliteFile:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._pass_on(_now())
         self._queue.put(None)
         await self._loop.run_in_executor(self._reader, self._writer.join)
         self._failure = self._failure or "the log is closed"
@@ -92,7 +114,9 @@ class SqliteFile:
         if self._failure:
             raise Unavailable(self._failure)
         done: asyncio.Future[int] = self._loop.create_future()
-        self._queue.put(_Append(table, payload, done))
+        if not self._gathered:
+            self._loop.call_soon(self._pass_on, _now())
+        self._gathered.append(_Append(table, payload, done))
         return await done
 
     async def read(self, table: Table, offset: int) -> list[Appended]:
@@ -105,17 +129,46 @@ class SqliteFile:
         while await self._call(lambda connection: drop_rows(connection, table)):
             pass
 
-    # --- the writer's thread ---
+    # --- the event loop ---
+
+    def _pass_on(self, since: float) -> None:
+        """Commit what was appended in the turn of the loop since a time, or have the thread do it."""
+        appends, self._gathered = self._gathered, []
+        if _now() - since <= _IDLE_SECONDS and self._is_prompt(appends):
+            self._commit(appends, _at_once)
+        else:
+            for item in appends:
+                self._put(item)
+
+    def _is_prompt(self, appends: Sequence[_Append]) -> bool:
+        return (
+            not self._queued
+            and self._commit_seconds <= _PROMPT_SECONDS
+            and 0 < len(appends) <= _PROMPT_RECORDS
+            and sum(len(item.payload) for item in appends) <= _PROMPT_BYTES
+            and self._wal_bytes + self._uncopied_bytes < _RESTART_BYTES - _PROMPT_BYTES
+        )
+
+    def _put(self, item: _Append | _Call) -> None:
+        """Give the thread something to do. Until all of that is done, the connection is the thread's."""
+        self._queued += 1
+        self._queue.put(item)
+
+    def _left(self, count: int) -> None:
+        self._queued -= count
+
+    # --- the writer's thread, but for prompt commits ---
 
     def _write(self) -> None:
         closing = False
         while not closing:
             items, closing = self._collect()
             if appends := [item for item in items if isinstance(item, _Append)]:
-                self._commit(appends)
+                self._commit(appends, self._hand_over)
             for item in items:
                 if isinstance(item, _Call):
                     self._act(item)
+            self._hand_over(self._left, len(items))
 
     def _collect(self) -> tuple[list[_Append | _Call], bool]:
         """Wait for something to do and take all else that is there, up to what one commit bears."""
@@ -133,23 +186,25 @@ class SqliteFile:
                 return items, False
         return items, True
 
-    def _commit(self, appends: list[_Append]) -> None:
+    def _commit(self, appends: list[_Append], tell: Callable[..., None]) -> None:
         groups: dict[Table, list[_Append]] = {}
         for item in appends:
             groups.setdefault(item.table, []).append(item)
         if not self._failure:
+            began = _now()
             try:
                 insert(self._writes, {table: [i.payload for i in items] for table, items in groups.items()})
             except sqlite3.Error as error:
                 self._failure = f"the log cannot be written: {error}"
+            self._commit_seconds += (_now() - began - self._commit_seconds) / _AVERAGED
         if self._failure:
-            self._hand_over(_fail, [item.done for item in appends], self._failure)
+            tell(_fail, [item.done for item in appends], self._failure)
             return
         committed = []
         for table, items in groups.items():
             committed.append((table, table.next_offset, items))
             table.next_offset += len(items)
-        self._hand_over(self._committed, committed)
+        tell(self._committed, committed)
         try:
             self._checkpoint(sum(len(item.payload) for item in appends))
         except sqlite3.Error as error:
@@ -179,11 +234,7 @@ class SqliteFile:
         self._wal_bytes = frames * _PAGE_BYTES
 
     def _hand_over(self, act: Callable[..., None], *arguments: Any) -> None:
-        """Have the event loop do something; once it is closed nobody waits for it."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act, *arguments)
-
-    # --- the event loop ---
+        hand_over(self._loop, act, *arguments)
 
     def _committed(self, committed: list[tuple[Table, int, list[_Append]]]) -> None:
         for table, first, items in committed:
@@ -193,7 +244,7 @@ class SqliteFile:
         if self._failure:
             raise Unavailable(self._failure)
         done: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.put(_Call(act, done))
+        self._put(_Call(act, done))
         return await done
 
     def _connect(self) -> sqlite3.Connection:
@@ -203,6 +254,10 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise Unavailable(f"{self._path}: {error}") from error
         return connection
+
+
+def _at_once(act: Callable[..., None], *arguments: Any) -> None:
+    act(*arguments)
 
 
 def _resolve(done: asyncio.Future[Any], value: Any) -> None:

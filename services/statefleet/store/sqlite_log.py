@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
 from statefleet.errors import TooLarge
-from statefleet.store.log import MAX_PAYLOAD, Appended, Tail, TrimmedError
+from statefleet.store.log import MAX_STORED, Appended, Tail, TrimmedError
 from statefleet.store.sqlite_file import SqliteFile
 from statefleet.store.sqlite_rows import Table
 
@@ -37,8 +37,8 @@ class SqliteLog:
 
     async def append(self, payload: bytes) -> int:
         """Add a record and return its offset once it is committed. TooLarge, Unavailable."""
-        if len(payload) > MAX_PAYLOAD:
-            raise TooLarge(f"a record of {len(payload)} bytes is larger than the limit of {MAX_PAYLOAD}")
+        if len(payload) > MAX_STORED:
+            raise TooLarge(f"a record of {len(payload)} bytes is larger than the limit of {MAX_STORED}")
         return await self._file.append(self._table, payload)
 
     async def read(self, offset: int) -> AsyncGenerator[Sequence[Appended], None]:

@@ -12,15 +12,29 @@ from types import MappingProxyType
 
 from statefleet.api.log.v1.log_pb2 import Change, Record, ShardClaim, Transaction
 from statefleet.objects.kinds import KINDS
-from statefleet.store.entries import Changed, Claim, Entry, Key, Outcome, Refusal, Remembered, VersionTime
+from statefleet.store.entries import (
+    Changed,
+    Claim,
+    Entry,
+    Key,
+    LastWrite,
+    Outcome,
+    Refusal,
+    Remembered,
+    VersionTime,
+    last_write,
+)
 from statefleet.store.image import Image
 from statefleet.store.shelves import Shelves
 from statefleet.store.stamp import stamp
 
 __all__ = ["FEATURE_LEVEL", "Changed", "Claim", "Entry", "Key", "LevelTooNewError", "Outcome", "Refusal", "State"]
 
-FEATURE_LEVEL = 0
-"""The newest rules of apply that this code knows."""
+FEATURE_LEVEL = 1
+"""The newest rules of apply that this code knows. Each level's are those of the one before, and more:
+
+1. The state keeps who wrote each object last, and when, also after the log's records of it are trimmed.
+"""
 
 _SECOND_NS = 1_000_000_000
 REQUEST_MEMORY_NS = 600 * _SECOND_NS
@@ -42,12 +56,14 @@ class State:
     Read `version`, `epoch`, `feature_level`, `time_ns`, `slots` and `claims`; only `apply` and `load` change them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, knows: int = FEATURE_LEVEL) -> None:
+        """Begin empty. `knows` is the newest feature level that is followed: less plays an older release."""
+        self._knows = knows
         self.load(Image())
 
     def load(self, image: Image) -> None:
         """Become what the image holds. LevelTooNewError where its rules are not known here."""
-        _check_level(image.feature_level)
+        self._check_level(image.feature_level)
         self.version = image.version
         self.epoch = image.epoch
         self.feature_level = image.feature_level
@@ -125,7 +141,7 @@ class State:
         if request_id and (first := self.remembered(request_id)) is not None:
             return first
         if operation == "transaction":
-            outcome = self._transact(record.transaction)
+            outcome = self._transact(record)
         elif operation == "shard_claim":
             outcome = self._claim_shard(record.shard_claim)
         elif operation == "feature_level":
@@ -153,15 +169,22 @@ class State:
         return Outcome(self.version, epoch=epoch)
 
     def _raise_level(self, level: int) -> Outcome:
-        _check_level(level)
+        self._check_level(level)
         self.feature_level = max(self.feature_level, level)
         return Outcome(self.version)
 
-    def _transact(self, transaction: Transaction) -> Outcome:
+    def _check_level(self, level: int) -> None:
+        if level > self._knows:
+            raise LevelTooNewError(
+                f"the log follows feature level {level}, this release knows {self._knows}: run a newer release"
+            )
+
+    def _transact(self, record: Record) -> Outcome:
+        transaction = record.transaction
         refused = self._forbid(transaction)
         if refused is not None:
             return refused
-        draft = _Draft(self)
+        draft = _Draft(self, last_write(record.time_ns, transaction.author) if self.feature_level >= 1 else None)
         for change in transaction.changes:
             refused = draft.add(change)
             if refused is not None:
@@ -225,10 +248,11 @@ class State:
 class _Draft:
     """The changes of one transaction, decided one by one on top of a state that they do not touch yet."""
 
-    __slots__ = ("_staged", "_state", "changes", "slots", "version")
+    __slots__ = ("_last_write", "_staged", "_state", "changes", "slots", "version")
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, last_write: LastWrite | None) -> None:
         self._state = state
+        self._last_write = last_write
         self._staged: dict[Key, Entry | None] = {}
         self.version = state.version
         self.changes: list[Changed] = []
@@ -248,7 +272,7 @@ class _Draft:
         self.version += 1
         after: Entry | None = None
         if change.object:
-            after = Entry(key, self.version, stamp(key.kind, change.object, self.version), slot)
+            after = Entry(key, self.version, stamp(key.kind, change.object, self.version), slot, self._last_write)
         if slot and (before is None) != (after is None):
             self.slots[slot] = self.slots.get(slot, 0) + (1 if before is None else -1)
         self._staged[key] = after
@@ -267,10 +291,3 @@ def _precondition(key: Key, change: Change, before: Entry | None) -> Refusal:
     if change.expected_version == before.version:
         return Refusal.ACCEPTED
     return Refusal.CONFLICT if change.expected_version else Refusal.ALREADY_EXISTS
-
-
-def _check_level(level: int) -> None:
-    if level > FEATURE_LEVEL:
-        raise LevelTooNewError(
-            f"the log follows feature level {level}, this release knows {FEATURE_LEVEL}: run a newer release"
-        )

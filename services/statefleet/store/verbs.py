@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from statefleet.api.object.v1.verbs_pb2 import (
     WriteOptions,
     WriteResponse,
 )
+from statefleet.authorization.agents import Placements
 from statefleet.errors import BadRequest, Expired, MethodNotAllowed
 from statefleet.objects.kinds import Kind, held_kind
 from statefleet.store.applying import STATUS, Applying, decide_application, read_configuration
@@ -74,6 +76,9 @@ class ObjectServicer:
     Shards are claimed in the log of the first kind's home.
     """
 
+    placements: Placements | None = None
+    """What is known here of where pods are, by which agents are kept to theirs."""
+
     def __init__(self, homes: Iterable[Home]) -> None:
         self._homes: Mapping[str, Home] = {home.kind.name: home for home in homes}
 
@@ -83,6 +88,15 @@ class ObjectServicer:
         if home is None:
             raise unserved(kind)
         return home
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """The replicas behind the kinds, the one in which shards are claimed first."""
+        return tuple(dict.fromkeys(home.replica for home in self._homes.values()))
+
+    async def retire(self) -> None:
+        """Let other replicas lead and answer, before this one stops."""
+        await asyncio.gather(*(replica.retire() for replica in self.replicas))
 
     async def Get(self, request: GetRequest, context: Any) -> GetResponse:
         """Get one object."""
@@ -104,7 +118,7 @@ class ObjectServicer:
         def decide(draft: Draft) -> Any:
             created = type(message)()
             created.CopyFrom(message)
-            return _create(draft, home, created, owners, slot)
+            return add(draft, home, created, owners, slot)
 
         written = await home.writer.write(request.options, decide)
         return answer(home, message.metadata, written)
@@ -141,7 +155,7 @@ class ObjectServicer:
                 home.strategy,
                 request,
                 document,
-                lambda message, owners: _create(draft, home, message, owners),
+                lambda message, owners: add(draft, home, message, owners),
             )
 
         written = await home.writer.write(request.options, decide)
@@ -163,10 +177,10 @@ class ObjectServicer:
 
     async def Watch(self, request: WatchRequest, context: Any) -> AsyncIterator[WatchResponse]:
         """Follow the changes of objects."""
-        replicas = {id(home.replica): home.replica for home in map(self.home, request.kinds)}
+        replicas = {home.replica for home in map(self.home, request.kinds)}
         if len(replicas) != 1:
             raise BadRequest("kinds: name kinds that share one log: events are watched alone, and at least one kind")
-        for replica in replicas.values():
+        for replica in replicas:
             async for message in watch(replica, request):
                 yield message
 
@@ -174,7 +188,7 @@ class ObjectServicer:
         """Claim a shard, so that older claims' writes are refused."""
         if not request.shard:
             raise BadRequest("shard: Required value")
-        replica = next(iter(self._homes.values())).replica
+        replica = self.replicas[0]
         epoch, version = await replica.claim_shard(request.shard, request.holder)
         return ClaimShardResponse(fence=Fence(shard=request.shard, epoch=epoch), resource_version=str(version))
 
@@ -185,6 +199,14 @@ class ObjectServicer:
         except ValueError as error:
             raise BadRequest("object: Required value") from error
         return self.home(kind.name), kind.unwrap(wrapped)
+
+
+def add(draft: Draft, home: Home, message: Any, owners: Owners, slot: Slot | None = None) -> Any:
+    """Return the new object that a message becomes, having put it into the draft."""
+    if home.namespaces is not None:
+        admit_namespace(draft, home.namespaces.state, home.kind, message)
+    decide_creation(draft, home.strategy, message, slot, owners)
+    return message
 
 
 def answer(home: Home, asked: Any, written: Written[Any]) -> WriteResponse:
@@ -235,14 +257,6 @@ def answer_delete(home: Home, key: ObjectKey, written: Written[tuple[Any, bool]]
     return DeleteResponse(
         object=None if entry is None else entry.object, deleted=entry is None, resource_version=version
     )
-
-
-def _create(draft: Draft, home: Home, message: Any, owners: Owners, slot: Slot | None = None) -> Any:
-    """Return the new object that a message becomes, having put it into the draft."""
-    if home.namespaces is not None:
-        admit_namespace(draft, home.namespaces.state, home.kind, message)
-    decide_creation(draft, home.strategy, message, slot, owners)
-    return message
 
 
 def _admit_status(home: Home) -> None:

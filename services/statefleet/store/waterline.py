@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 
@@ -14,7 +14,12 @@ class Waterline:
         self.level = level
         self._order = count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._given_up = 0
         self._failure: Exception | None = None
+
+    def __len__(self) -> int:
+        """Return how many are remembered that wait, or did."""
+        return len(self._waiting)
 
     def rise(self, level: int) -> None:
         """Set the level and release those who waited for it or for less."""
@@ -33,7 +38,19 @@ class Waterline:
             raise self._failure
         waiter = asyncio.get_running_loop().create_future()
         heappush(self._waiting, (level, next(self._order), waiter))
-        await waiter
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Forget those who no longer wait, when they are as many as those who do: their level may never come."""
+        self._given_up += 1
+        if 2 * self._given_up >= len(self._waiting):
+            self._given_up = 0
+            self._waiting = [waiting for waiting in self._waiting if not waiting[2].done()]
+            heapify(self._waiting)
 
     def fail(self, error: Exception) -> None:
         """Raise an error to those who wait, now and later: the level rises no more."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
+from statefleet.api.log.v1.log_pb2 import Author
 from statefleet.api.object.v1.verbs_pb2 import WriteOptions
-from statefleet.errors import Conflict, NotLeader
+from statefleet.errors import Conflict, FleetError, NotLeader
+from statefleet.rpc.identity import CALLED_FOR
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.rand import Rand
 from statefleet.store.draft import Draft
@@ -70,16 +72,17 @@ class Writer:
         if not replica.is_leader:
             raise NotLeader(f"this replica of {replica.name} does not lead")
         fence = options.fence if self._fenced and options.HasField("fence") else None
-        request_id = options.request_id
+        request_id, author = options.request_id, _author(options)
         outcome: Outcome | None = None
         for attempt in range(attempts):
             outcome = replica.state.remembered(attempt_id(request_id, attempt)) if request_id else None
             if outcome is None:
-                draft = Draft(replica.state, self._clock.now(), self._rand, options.field_manager)
-                decided = decide(draft)
+                draft, decided = await self._decide(options, decide)
                 if not draft or options.dry_run:
                     return Written(decided, None, tuple(draft.warnings))
-                outcome = await replica.decide(draft.transaction(fence), request_id=request_id, attempt=attempt)
+                outcome = await replica.decide(
+                    draft.transaction(fence, author), request_id=request_id, attempt=attempt
+                )
                 if not (outcome.refusal or outcome.repeated):
                     return Written(decided, outcome, tuple(draft.warnings), outcome.changes)
             if not outcome.refusal:
@@ -88,6 +91,27 @@ class Writer:
                 raise error_of(outcome)
         raise error_of(outcome) if outcome is not None else Conflict("no attempt was made")
 
+    async def _decide(self, options: WriteOptions, decide: Callable[[Draft], T]) -> tuple[Draft, T]:
+        """Return a draft and what was decided with it.
+
+        What will be proposed is decided at once: the log refuses it where it rests on an old state. An answer that is
+        not proposed, such as a refusal, must not rest on one either, and this leader may be behind without knowing.
+        """
+        draft = self._draft(options)
+        try:
+            decided = decide(draft)
+        except FleetError:
+            pass
+        else:
+            if draft and not options.dry_run:
+                return draft, decided
+        await self.replica.read_barrier()
+        draft = self._draft(options)
+        return draft, decide(draft)
+
+    def _draft(self, options: WriteOptions) -> Draft:
+        return Draft(self.replica.state, self._clock.now(), self._rand, options.field_manager)
+
     def _changes_of(self, outcome: Outcome) -> tuple[Changed, ...]:
         """Return what an earlier request changed, nothing where that is forgotten."""
         history = self.replica.history
@@ -95,3 +119,9 @@ class Writer:
             return ()
         first = next(iter(history.since(outcome.version - 1)), None)
         return first.changes if first is not None and first.version == outcome.version else ()
+
+
+def _author(options: WriteOptions) -> Author | None:
+    """Return for whom the request being served is; None: nobody's, the service writes by itself."""
+    identity = CALLED_FOR.get()
+    return None if identity is None else Author(user=identity.name, field_manager=options.field_manager)

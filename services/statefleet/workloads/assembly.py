@@ -41,7 +41,7 @@ async def assemble_workload_store(
     settings = events or EventSettings()
     async with (
         doors.open(WORKLOADS_STORE, logs, {POD.name: node_of}) as replica,
-        doors.open(EVENTS_STORE, event_logs) as event_replica,
+        doors.open(EVENTS_STORE, event_logs, led_with=replica) as event_replica,
         Tasks(WORKLOADS_STORE) as tasks,
     ):
         writer = Writer(replica, doors.clock, doors.rand)

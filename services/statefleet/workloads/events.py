@@ -15,10 +15,16 @@ from statefleet.objects.kinds import EVENT
 from statefleet.objects.times import seconds
 from statefleet.runtime.clock import Clock
 from statefleet.store.draft import Draft
-from statefleet.store.entries import Entry
+from statefleet.store.entries import Entry, Key
+from statefleet.store.owners import Owners
 from statefleet.store.state import State
 from statefleet.store.strategy import Strategy
+from statefleet.store.updates import decide_update
+from statefleet.store.verbs import Home, add
 from statefleet.store.writing import Writer
+
+EVENTS_AT_ONCE = 500
+"""How many events are written at once, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,17 @@ class EventStrategy(Strategy[Event]):
         """Refuse the event where there are too many."""
         if len(draft.state) >= self._most:
             raise TooManyRequests("there are too many events; try again later")
+
+
+def record(draft: Draft, home: Home, event: Event, owners: Owners) -> None:
+    """Put an event into a draft, in the place of the one that has its name, if any; raises what forbids it."""
+    meta = event.metadata
+    if draft.state.get(Key(EVENT.name, meta.namespace, meta.name)) is None:
+        added = Event()
+        added.CopyFrom(event)
+        add(draft, home, added, owners)
+    else:
+        decide_update(draft, home.strategy, event, owners)
 
 
 class EventSweeper:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
+from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from statefleet.api.workloads.v1.workload_store_pb2 import EvictRequest
 from statefleet.errors import Cause, Internal, Subject, TooManyRequests
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET
@@ -19,6 +19,7 @@ from statefleet.store.strategy import Strategy
 _UNCONFIRMED_LIMIT = 2000
 """How many evicted pods a budget may wait to see go before it allows no more."""
 _RETRY_SECONDS = 10
+_ALLOWED = "DisruptionAllowed"
 
 
 def decide_eviction(draft: Draft, strategy: Strategy[Pod], request: EvictRequest) -> tuple[Pod, bool]:
@@ -74,14 +75,30 @@ def _spend(draft: Draft, stored: Entry, pod: str) -> None:
         why = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
         raise forbidden(POD_DISRUPTION_BUDGET, name, why)
     if status.disruptions_allowed == 0:
-        needs, has = status.desired_healthy, status.current_healthy
-        raise _blocked(f"The disruption budget {name} needs {needs} healthy pods and has {has} currently")
+        raise _blocked(f"The disruption budget {name} {_why_spent(status)}")
     budget: PodDisruptionBudget = stored.copy()
     budget.status.disruptions_allowed -= 1
     if budget.status.disruptions_allowed == 0:
         _disallow(budget, draft.now)
     budget.status.disrupted_pods[pod].CopyFrom(to_time(draft.now))
     draft.replace(POD_DISRUPTION_BUDGET, budget, stored)
+
+
+def _why_spent(status: PodDisruptionBudgetStatus) -> str:
+    """Return what keeps a budget from allowing a disruption, in Kubernetes' words.
+
+    The numbers are no reason where they could not be reckoned, nor where more pods are healthy than must be: then an
+    eviction was allowed just now that they do not count yet.
+    """
+    told = (each for each in status.conditions if each.type == _ALLOWED and each.status == "False" and each.message)
+    refusal = next(told, None)
+    if refusal is not None and refusal.reason == "SyncFailed":
+        return f"does not allow evicting pods currently because it failed sync: {refusal.message}"
+    if status.current_healthy <= status.desired_healthy:
+        return f"needs {status.desired_healthy} healthy pods and has {status.current_healthy} currently"
+    if refusal is not None:
+        return f"does not allow evicting pods currently ({refusal.reason}): {refusal.message}"
+    return "does not allow evicting pods currently"
 
 
 def _blocked(why: str, retry_after_seconds: int = 0) -> TooManyRequests:
@@ -93,7 +110,7 @@ def _blocked(why: str, retry_after_seconds: int = 0) -> TooManyRequests:
 
 def _disallow(budget: PodDisruptionBudget, now: float) -> None:
     for condition in budget.status.conditions:
-        if condition.type == "DisruptionAllowed" and condition.status != "False":
+        if condition.type == _ALLOWED and condition.status != "False":
             condition.status, condition.reason = "False", "InsufficientPods"
             condition.last_transition_time.CopyFrom(to_time(now))
             condition.observed_generation = budget.metadata.generation

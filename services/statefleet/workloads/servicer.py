@@ -24,10 +24,14 @@ from statefleet.api.workloads.v1.workload_store_pb2 import (
     EvictResponse,
     FinalizeNamespaceRequest,
     GetScaleRequest,
+    RecordEventsRequest,
+    RecordEventsResponse,
+    RefusedEvent,
     ScaleResponse,
     UpdateScaleRequest,
 )
 from statefleet.api.workloads.v1.workload_store_pb2_grpc import WorkloadStoreServicer
+from statefleet.errors import BadRequest, FleetError
 from statefleet.objects.kinds import EVENT, NAMESPACE, POD, STATEFUL_SET, held_kind
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
@@ -36,14 +40,15 @@ from statefleet.store.reading import get
 from statefleet.store.verbs import Home, ObjectServicer, answer, answer_delete
 from statefleet.store.writing import Writer
 from statefleet.workloads.binding import decide_binding
+from statefleet.workloads.events import EVENTS_AT_ONCE, record
 from statefleet.workloads.eviction import decide_eviction
 from statefleet.workloads.namespaces import NamespaceStrategy, decide_finalization
+from statefleet.workloads.placements import StoredPlacements
 from statefleet.workloads.scale import admit_scalable, decide_scale, scale_of
 from statefleet.workloads.unacted import SIMULATED, unacted
 
 _CONTENDED_ATTEMPTS = 20
 """How often a write to what many write to at once, such as a budget's count, is decided."""
-_EVENTS_AT_ONCE = 500
 
 
 class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
@@ -52,6 +57,7 @@ class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
     def __init__(self, homes: Iterable[Home], runtime: str = SIMULATED) -> None:
         super().__init__(homes)
         self.replica = self.home(POD.name).replica
+        self.placements = StoredPlacements(self.replica, self.home(EVENT.name).replica)
         self._runtime = runtime
 
     async def Create(self, request: CreateRequest, context: Any) -> WriteResponse:
@@ -105,6 +111,27 @@ class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
         )
         return EvictResponse()
 
+    async def RecordEvents(self, request: RecordEventsRequest, context: Any) -> RecordEventsResponse:
+        """Record events, and tell of those that cannot be."""
+        if len(request.events) > EVENTS_AT_ONCE:
+            raise BadRequest(f"events: {len(request.events)} are too many: send at most {EVENTS_AT_ONCE} at once")
+        home = self.home(EVENT.name)
+        owners = owners_after(request.options, home.kind)
+        refused: dict[int, str] = {}
+
+        def decide(draft: Draft) -> None:
+            refused.clear()
+            for index, event in enumerate(request.events):
+                try:
+                    record(draft, home, event, owners)
+                except FleetError as error:
+                    refused[index] = error.message
+
+        await home.writer.write(request.options, decide)
+        return RecordEventsResponse(
+            refused=[RefusedEvent(index=index, message=message) for index, message in refused.items()]
+        )
+
     async def GetScale(self, request: GetScaleRequest, context: Any) -> ScaleResponse:
         """Read how many replicas a set has and should have."""
         admit_scalable(request.key)
@@ -141,12 +168,12 @@ async def _drop_events(writer: Writer, namespace: str) -> None:
     """Delete the events of a namespace."""
 
     def decide(draft: Draft) -> int:
-        events = draft.state.list(EVENT.name, namespace)[:_EVENTS_AT_ONCE]
+        events = draft.state.list(EVENT.name, namespace)[:EVENTS_AT_ONCE]
         for entry in events:
             draft.remove(entry)
         return len(events)
 
-    while (await writer.write(WriteOptions(), decide)).decided == _EVENTS_AT_ONCE:
+    while (await writer.write(WriteOptions(), decide)).decided == EVENTS_AT_ONCE:
         pass
 
 

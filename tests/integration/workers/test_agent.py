@@ -1,9 +1,12 @@
 """Agents run the pods of their nodes, over the real services."""
 
 import asyncio
+from typing import Any
 
 from statefleet.agent.behaviour import PREFIX, Behaviour
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.nodes.v1.usage_pb2 import NodeUsage
+from statefleet.client.fleet import Fleet
 from statefleet.objects.kinds import NODE, POD
 from statefleet.objects.meta import is_deleting
 from statefleet.objects.pods import is_ready
@@ -162,6 +165,60 @@ async def test_an_agent_leaves_its_node_to_a_newer_one(working):
     await working.calm()
     # The older agent's containers would have stopped at once.
     assert working.get(POD, "web") is not None
+
+
+async def test_an_agent_reports_what_its_nodes_and_pods_use(working):
+    await working.with_nodes("node", "other")
+    fleet = working.fleet
+    await working.calm()
+    assert [usage.node for usage in await fleet.node_usage()] == ["node", "other"]
+    pod = on("node", usage="0.5")
+    pod.spec.containers[0].resources.requests["cpu"].string = "100m"
+    pod = await working.create(pod)
+    await working.until_shown(POD, "web", is_ready)
+    assert await fleet.pod_usage() == []
+    working.clock.leap(16)
+    await working.calm()
+    (found,) = await fleet.pod_usage("default", node="node")
+    (used,) = found.pods
+    assert (used.name, used.uid, used.containers[0].cpu_nanocores) == ("web", pod.metadata.uid, 50_000_000)
+    assert [usage.cpu_nanocores for usage in await fleet.node_usage()] == [50_000_000, 0]
+    await fleet.delete(POD, "web", "default")
+    await working.until_gone(POD, "web")
+    working.clock.leap(16)
+    await working.calm()
+    assert await fleet.pod_usage() == []
+    assert [usage.cpu_nanocores for usage in await fleet.node_usage()] == [0, 0]
+
+
+class OldRegistry:
+    """A fleet whose registry knows nothing of usage, and what heartbeats were sent to it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self.heartbeats: list[tuple[list[str], list[NodeUsage]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fleet, name)
+
+    async def register(self, nodes: Any, **options: Any) -> Any:
+        answer = await self._fleet.register(nodes, **options)
+        answer.ClearField("usage_interval_seconds")
+        return answer
+
+    async def heartbeat(self, nodes: Any, session: int, *, usage: Any, **options: Any) -> Any:
+        self.heartbeats.append((list(nodes), list(usage)))
+        return await self._fleet.heartbeat(nodes, session, usage=usage, **options)
+
+
+async def test_a_registry_that_does_not_ask_what_is_used_is_not_told(working):
+    registry = OldRegistry(working.fleet)
+    await working.with_nodes("node", fleet=registry)
+    for _ in range(3):
+        await working.calm()
+        working.clock.leap(11)
+    await working.calm()
+    assert registry.heartbeats == [(["node"], [])] * 3
 
 
 async def test_agents_with_other_nodes_give_other_addresses(working):

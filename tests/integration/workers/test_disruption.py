@@ -37,6 +37,7 @@ def conditions(budget: PodDisruptionBudget) -> dict[str, str]:
     return {each.status: each.reason for each in budget.status.conditions}
 
 
+@pytest.mark.surface("texts.budget-status")
 async def test_an_eviction_takes_from_the_budget_until_the_pod_is_back(working):
     await a_set(working)
     await working.create(a_budget(min_available=2, app="web"))
@@ -103,6 +104,7 @@ async def test_an_eviction_that_comes_to_nothing_is_forgotten_after_two_minutes(
     assert await working.events("budget", "NotDeleted")
 
 
+@pytest.mark.surface("texts.budget-status")
 async def test_a_change_of_the_budget_is_reckoned_anew(working):
     await a_set(working)
     await working.create(a_budget(min_available=2, app="web"))

@@ -32,6 +32,7 @@ def owned_by(name: str, *owners: OwnerReference):
     return found
 
 
+@pytest.mark.surface("requests.delete-background")
 async def test_in_the_background_the_set_goes_first_and_its_pods_and_revisions_after_it(working):
     await working.with_nodes("a", "b")
     await a_set(working)
@@ -40,6 +41,7 @@ async def test_in_the_background_the_set_goes_first_and_its_pods_and_revisions_a
     await working.until(lambda: not working.list(POD) and not working.list(CONTROLLER_REVISION))
 
 
+@pytest.mark.surface("requests.delete-foreground")
 async def test_in_the_foreground_the_set_goes_last(working):
     agent = await working.with_nodes("a", "b")
     await a_set(working)
@@ -69,6 +71,7 @@ async def test_foreground_asked_for_while_it_goes_in_another_way(working):
     await working.until_gone(STATEFUL_SET, "web")
 
 
+@pytest.mark.surface("revisions.adoption")
 async def test_orphaned_pods_and_revisions_stay_and_a_set_made_anew_adopts_them(working):
     await working.with_nodes("a", "b")
     await a_set(working)
@@ -128,6 +131,7 @@ async def test_owners_of_kinds_not_served_here_and_in_no_namespace_are_left_alon
     assert working.get(CONFIG_MAP, "foreign") is not None
 
 
+@pytest.mark.surface("requests.delete-foreground")
 @pytest.mark.parametrize("blocks", [True, False])
 async def test_only_dependents_that_block_hold_the_owner_in_the_foreground(working, blocks):
     owner = await working.create(a_config_map("owner"))

@@ -5,6 +5,8 @@ The registry gives a node 40 seconds of silence; pods tolerate a lost node for 3
 
 import asyncio
 
+import pytest
+
 from statefleet.agent.behaviour import Behaviour
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
@@ -48,6 +50,7 @@ async def until_evicted(working: WorkingFleet, name: str) -> Pod:
     return await working.until_shown(POD, name, lambda pod: is_deleting(pod.metadata))
 
 
+@pytest.mark.surface("S4.identity")
 async def test_a_lost_node_is_tainted_and_its_pods_are_not_ready_then_evicted_and_stay(working):
     agent = await working.with_nodes("node")
     pod = await a_running_pod(working)
@@ -63,6 +66,7 @@ async def test_a_lost_node_is_tainted_and_its_pods_are_not_ready_then_evicted_an
     assert await working.is_stored(pod)
 
 
+@pytest.mark.surface("S4.node-gone")
 async def test_pods_of_a_lost_node_go_when_the_node_is_deleted(working):
     agent = await working.with_nodes("node")
     await a_running_pod(working)
@@ -80,6 +84,7 @@ async def test_pods_that_are_not_evicted_yet_go_with_the_node_too(working):
     await working.until_gone(POD, "web")
 
 
+@pytest.mark.surface("S4.out-of-service")
 async def test_pods_of_a_lost_node_go_when_it_is_out_of_service(working):
     agent = await working.with_nodes("node")
     await a_running_pod(working)
@@ -98,6 +103,7 @@ async def test_pods_of_a_node_that_is_well_are_only_evicted_though_it_is_said_to
     assert await working.is_stored(pod)
 
 
+@pytest.mark.surface("S4.force")
 async def test_a_pod_of_a_lost_node_can_be_force_deleted(working):
     agent = await working.with_nodes("node")
     await a_running_pod(working)
@@ -133,6 +139,7 @@ async def test_pods_that_were_evicted_end_once_their_node_is_back(working):
     await working.until_gone(POD, "web")
 
 
+@pytest.mark.surface("S4.identity", "S4.node-gone")
 async def test_a_set_does_not_make_a_second_pod_of_an_identity_while_the_first_may_run(working):
     agent = await working.with_nodes("a")
     await working.create(a_stateful_set(replicas=1))

@@ -21,6 +21,9 @@ def test_annotations_change_the_fleet_s_behaviour_for_one_pod():
         ("exit-code", "256", "0 to 255"),
         ("ready", "yes", "neither true nor false"),
         ("bad-image", "(", "not a regular expression"),
+        ("usage", "half", "not a fraction of the requests"),
+        ("usage", "-0.5", "not a fraction of the requests"),
+        ("usage", "inf", "not a fraction of the requests"),
         ("strat-delay", "1", "known are pull-delay, start-delay"),
     ],
 )

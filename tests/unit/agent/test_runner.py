@@ -129,14 +129,56 @@ async def test_a_deleted_pod_is_removed_once_it_has_stopped(tasks):
     runner = runner_of(pod, recorder, tasks)
     runner.begin()
     await recorder.until(lambda status: status.phase == "Running")
-    deleted = Pod()
-    deleted.CopyFrom(pod)
-    deleted.metadata.deletion_timestamp.seconds = 9
-    deleted.metadata.deletion_grace_period_seconds = 30
-    runner.observe(deleted)
+    runner.observe(marked_for_deletion(pod))
     async with asyncio.timeout(5):
         await recorder.removed.wait()
     assert len(recorder.statuses) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "behaviour", "phase"),
+    [
+        ("web:1", Behaviour(), "Succeeded"),
+        ("web:1", Behaviour(stop_delay=60), "Failed"),
+        ("web:1", Behaviour(crash_after=0), "Failed"),
+        ("web:bad", Behaviour(), "Failed"),
+    ],
+)
+async def test_a_deleted_pod_that_others_hold_is_reported_to_have_ended(tasks, image, behaviour, phase):
+    recorder = Recorder()
+    pod = make_pod(image)
+    pod.metadata.finalizers.append("example.com/hold")
+    runner = runner_of(pod, recorder, tasks, behaviour)
+    runner.begin()
+    await recorder.until(lambda status: status.container_statuses)
+    runner.observe(marked_for_deletion(pod, grace=0))
+    async with asyncio.timeout(5):
+        await recorder.removed.wait()
+    last = recorder.statuses[-1]
+    assert (last.phase, conditions(last)["Ready"]) == (phase, "False")
+    assert not last.container_statuses[0].state.HasField("running")
+
+
+async def test_a_pod_that_has_ended_and_is_held_stays_so_under_the_next_agent(tasks):
+    recorder = Recorder()
+    pod = marked_for_deletion(make_pod(), grace=0)
+    pod.metadata.finalizers.append("example.com/hold")
+    pod.status.phase = "Succeeded"
+    pod.status.container_statuses.add(name="c").state.terminated.reason = "Completed"
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    runner.observe(pod)
+    async with asyncio.timeout(5):
+        await recorder.removed.wait()
+    assert recorder.statuses == []
+
+
+def marked_for_deletion(pod: Pod, grace: int = 30) -> Pod:
+    marked = Pod()
+    marked.CopyFrom(pod)
+    marked.metadata.deletion_timestamp.seconds = 9
+    marked.metadata.deletion_grace_period_seconds = grace
+    return marked
 
 
 async def test_a_forgotten_pod_reports_nothing_more(tasks):

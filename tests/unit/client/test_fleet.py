@@ -10,7 +10,14 @@ from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.autoscaling.v1.scale_pb2 import Scale
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
-from statefleet.api.nodes.v1.node_registry_pb2 import HeartbeatResponse, RegisterResponse
+from statefleet.api.nodes.v1.node_registry_pb2 import (
+    HeartbeatResponse,
+    ListNodeUsageResponse,
+    ListPodUsageRequest,
+    ListPodUsageResponse,
+    RegisterResponse,
+)
+from statefleet.api.nodes.v1.usage_pb2 import NodeUsage
 from statefleet.api.object.v1.object_pb2 import Object, ObjectKey
 from statefleet.api.object.v1.verbs_pb2 import (
     ClaimShardResponse,
@@ -26,8 +33,16 @@ from statefleet.api.workloads.v1.workload_store_pb2 import EvictResponse, ScaleR
 from statefleet.client.fleet import Fleet, Listing, Written
 from statefleet.errors import BadRequest, Conflict, Expired, NotFound, NotLeader, Timeout, Unavailable
 from statefleet.objects.kinds import NODE, NODES, POD, REVISIONS, STATEFUL_SET, WORKLOADS
+from statefleet.rpc.interceptors import client_interceptors
 from statefleet.runtime.rand import SystemRand
 from support.fake_services import FakeService, event, pod, serve_fake, told
+
+
+class FirstOfAll(SystemRand):
+    """Begins with the first of several replicas."""
+
+    def uniform(self, low: float, high: float) -> float:
+        return low
 
 
 class InstantClock:
@@ -217,6 +232,13 @@ class TestWriting:
         assert list((await fleet.heartbeat(["n1"], 3)).lost) == ["n1"]
         assert (await fleet.cordon("n1")).object == node
         assert nodes.last().unschedulable
+        used = [NodeUsage(node=name) for name in ("n1", "n2", "n3")]
+        nodes.answer(ListNodeUsageResponse(nodes=used[:2], next="n2"), ListNodeUsageResponse(nodes=used[2:]))
+        assert await fleet.node_usage() == used
+        assert nodes.last().after == "n2"
+        nodes.answer(ListPodUsageResponse(nodes=used[:1], next="n1"), ListPodUsageResponse(nodes=used[1:]))
+        assert await fleet.pod_usage("db", node="n") == used
+        assert nodes.last() == ListPodUsageRequest(namespace="db", node="n", after="n1")
         await fleet.close()
 
 
@@ -249,7 +271,7 @@ class TestRepeating:
     ) -> None:
         workloads.answer(*[Unavailable("down")] * 9, WriteResponse())
         await fleet.update(pod("a"))
-        ceilings = [min(0.02 * 2**failures, 2.0) for failures in range(9)]
+        ceilings = [min(0.02 * 2**failures, 0.5) for failures in range(9)]
         assert all(top / 2 <= slept <= top for top, slept in zip(ceilings, clock.slept, strict=True))
 
     async def test_the_last_error_is_raised_before_the_deadline(
@@ -258,12 +280,12 @@ class TestRepeating:
         workloads.answer(*[Unavailable("down")] * 1000)
         with pytest.raises(Unavailable, match="down"):
             await fleet.get(POD, "a", timeout=10)
-        assert 7 < clock.time < 10
+        assert 9 < clock.time < 10
 
     async def test_the_next_replica_is_asked_and_kept(self, clock: InstantClock) -> None:
         follower, leader = FakeService(), FakeService()
         servers = [await serve_fake(WORKLOADS, follower), await serve_fake(WORKLOADS, leader)]
-        fleet = Fleet({WORKLOADS: [server.channel() for server in servers]}, clock=clock)
+        fleet = Fleet({WORKLOADS: [server.channel() for server in servers]}, clock=clock, rand=FirstOfAll())
         follower.answer(NotLeader("ask another"))
         leader.answer(WriteResponse(), WriteResponse())
         await fleet.update(pod("a"))
@@ -273,6 +295,20 @@ class TestRepeating:
     async def test_a_replica_that_is_down_is_left(self, clock: InstantClock) -> None:
         servers = [await serve_fake(WORKLOADS, FakeService()), await serve_fake(WORKLOADS, up := FakeService())]
         await servers[0].stop(None)
-        fleet = Fleet({WORKLOADS: [server.channel() for server in servers]}, clock=clock)
+        fleet = Fleet({WORKLOADS: [server.channel() for server in servers]}, clock=clock, rand=FirstOfAll())
         up.answer(GetResponse(object=Object(pod=pod("a"))))
         assert await fleet.get(POD, "a") == pod("a")
+
+    async def test_a_watch_goes_to_the_next_replica_when_one_is_down(self, clock: InstantClock) -> None:
+        retiring, other = FakeService(), FakeService()
+        servers = [await serve_fake(WORKLOADS, retiring), await serve_fake(WORKLOADS, other)]
+        channels = [server.channel(interceptors=client_interceptors()) for server in servers]
+        fleet = Fleet({WORKLOADS: channels}, clock=clock, rand=FirstOfAll())
+        retiring.answer([told(event("ADDED", pod("a", 3))), Unavailable("about to stop")])
+        other.answer([told(event("ADDED", pod("b", 4)))])
+        watch = fleet.watch([POD], resource_version="2")
+        await anext(watch)
+        with pytest.raises(Unavailable, match="about to stop"):
+            await anext(watch)
+        response = await anext(fleet.watch([POD], resource_version="3"))
+        assert response.resource_version == "4"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from statefleet.daemonset.build import new_pod, pod_name, pod_pattern, with_status
 from statefleet.daemonset.placement import target_node
 from statefleet.daemonset.views import Status
 from support.daemon_objects import daemon_set
 
 
+@pytest.mark.surface("D2.affinity", "D3.hash", "D3.template-generation")
 def test_a_new_pod() -> None:
     owner = daemon_set()
     owner.metadata.uid = "uid-agent"
@@ -64,6 +67,7 @@ def test_a_name_fits_a_host_name() -> None:
     assert len(name) <= 63
 
 
+@pytest.mark.surface("D4.counts", "D4.generation")
 def test_a_status_write_names_the_set_and_keeps_conditions() -> None:
     owner = daemon_set()
     owner.metadata.uid = "uid-agent"

@@ -12,7 +12,7 @@ from statefleet.api.object.v1.verbs_pb2 import Slot
 from statefleet.daemonset.controller import WATCHED_KINDS, DaemonSetController
 from statefleet.daemonset.placement import target_node
 from statefleet.errors import Forbidden, Unavailable
-from statefleet.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, EVENT, NODE, POD, WORKLOADS
+from statefleet.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, EVENT, NODE, POD, WORKLOADS, kind_of
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.loop import Worker
@@ -120,6 +120,7 @@ def bench() -> Bench:
     return Bench()
 
 
+@pytest.mark.surface("D1.two-pods", "D4.events")
 async def test_every_node_gets_a_pod_in_a_slot(bench: Bench) -> None:
     bench.start()
     async with bench.running():
@@ -131,6 +132,7 @@ async def test_every_node_gets_a_pod_in_a_slot(bench: Bench) -> None:
     assert sorted(bench.told("SuccessfulCreate")) == [f"Created pod: {name}" for name in names]
 
 
+@pytest.mark.surface("D1.two-pods")
 async def test_while_surging_a_slot_has_room_for_two(bench: Bench) -> None:
     wanted = daemon_set()
     wanted.spec.update_strategy.rolling_update.max_unavailable.int_val = 0
@@ -169,6 +171,7 @@ async def test_each_pod_costs_the_writes_it_needs(bench: Bench) -> None:
     assert bench.count("update_status DaemonSet") <= 5
 
 
+@pytest.mark.surface("D1.bad-updates")
 async def test_a_bad_image_stops_after_one_node_three_times_over_and_heals(bench: Bench) -> None:
     bench.stand_in.bad_images |= {"agent:bad1", "agent:bad2", "agent:bad3"}
     bench.start(nodes=4)
@@ -185,6 +188,7 @@ async def test_a_bad_image_stops_after_one_node_three_times_over_and_heals(bench
     assert bench.stand_in.fewest_ready == 3
 
 
+@pytest.mark.surface("D2.no-execute", "D2.no-schedule")
 async def test_nodes_come_and_go_and_repel(bench: Bench) -> None:
     bench.start(nodes=2)
     async with bench.running():
@@ -201,6 +205,7 @@ async def test_nodes_come_and_go_and_repel(bench: Bench) -> None:
         await bench.until_done("agent:1", 3)
 
 
+@pytest.mark.surface("D2.failed-pods", "D4.failed-pod-events")
 async def test_failed_pods_go_at_ever_longer_intervals(bench: Bench) -> None:
     bench.start(nodes=1)
     async with bench.running():
@@ -276,6 +281,67 @@ async def test_pods_are_adopted_and_released(bench: Bench) -> None:
         await bench.until(lambda: len(bench.fleet.all(POD)) == 3)
         kept = bench.fleet.find(POD, stranger.metadata.name)
         assert not kept.metadata.owner_references
+
+
+@pytest.mark.surface("D4.events")
+async def test_pods_that_are_replaced_are_told(bench: Bench) -> None:
+    bench.start(nodes=2)
+    async with bench.running():
+        await bench.until_done("agent:1", 2)
+        names = {pod.metadata.name for pod in bench.pods().values()}
+        bench.set_image("agent:2")
+        await bench.until_done("agent:2", 2)
+        await bench.until(lambda: len(bench.told("SuccessfulDelete")) == 2)
+    assert set(bench.told("SuccessfulDelete")) == {f"Deleted pod: {name}" for name in names}
+    assert {event.source.component for event in bench.fleet.all(EVENT)} == {"daemonset-controller"}
+
+
+@pytest.mark.surface("D2.slow-start")
+async def test_where_no_pod_can_be_made_little_is_tried(bench: Bench) -> None:
+    tried = set()
+
+    def fail(verb: str, message: Any) -> None:
+        if verb == "create" and kind_of(message) is POD:
+            tried.add(target_node(message))
+            raise Forbidden("exceeded quota")
+
+    bench.fleet.before = fail
+    bench.start(nodes=100)
+    async with bench.running():
+        await bench.until(lambda: bench.set.status.observed_generation == 1)
+        await bench.clock.advance(60)
+    assert 0 < len(tried) < 20
+
+
+@pytest.mark.surface("D3.template-generation-unread")
+async def test_what_is_said_of_the_templates_generation_replaces_nothing(bench: Bench) -> None:
+    bench.start(nodes=2)
+    async with bench.running():
+        await bench.until_done("agent:1", 2)
+        before = {name: pod.metadata.uid for name, pod in bench.pods().items()}
+        other = copy_of(bench.pods()["n1"])
+        other.metadata.labels["pod-template-generation"] = "9"
+        bench.fleet.put(other)
+        counted = copy_of(bench.set)
+        counted.metadata.annotations["deprecated.daemonset.template.generation"] = "7"
+        bench.fleet.put(counted)
+        bench.fleet.put(node("n3"))
+        await bench.until_done("agent:1", 3)
+        after = {name: pod.metadata.uid for name, pod in bench.pods().items()}
+    assert before.items() <= after.items()
+
+
+@pytest.mark.surface("D4.collisions")
+async def test_collisions_are_counted_in_the_status(bench: Bench) -> None:
+    bench.fleet.collisions = 2
+    bench.start(nodes=1)
+    async with bench.running():
+        await bench.until_done("agent:1", 1)
+        assert bench.set.status.collision_count == 2
+        bench.fleet.collisions = 0
+        bench.set_image("agent:2")
+        await bench.until_done("agent:2", 1)
+    assert bench.set.status.collision_count == 2
 
 
 async def test_a_plan_waits_for_what_was_written_before(bench: Bench) -> None:

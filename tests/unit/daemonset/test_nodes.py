@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statefleet.daemonset.actions import CreatePod
-from statefleet.daemonset.plan import BURST, plan
+from statefleet.daemonset.plan import plan
 from statefleet.daemonset.standing import Judge
 from statefleet.daemonset.views import Bound, Fit, NodeView, SetView
 from support.daemon_sketch import NOW, observed, pod, sketch_plan
@@ -42,6 +42,7 @@ ROWS: list[tuple[str, str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.surface("D1.two-pods", "D2.no-execute", "D2.no-schedule")
 @pytest.mark.parametrize(("sketch", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_nodes(sketch: str, spec: dict[str, Any], expected: str) -> None:
     assert sketch_plan(plan(observed(sketch, **spec))) == expected
@@ -56,6 +57,7 @@ def failing(revision: str = "B") -> NodeView:
     return NodeView("n1", Fit.WANTED, {failed.name: failed}, patience=NOW + 4)
 
 
+@pytest.mark.surface("D2.failed-pods")
 def test_a_node_where_pods_fail_again_and_again_is_given_time() -> None:
     standing = judged(failing())
     assert (standing.moves, standing.changes_at) == ((), NOW + 4)
@@ -75,11 +77,12 @@ def test_the_next_pod_knows_which_it_replaces() -> None:
     assert standing.step == CreatePod("n1", outdated.uid)
 
 
+@pytest.mark.surface("D2.bursts")
 def test_pods_are_made_in_bursts() -> None:
     step = plan(observed(" ".join(["-"] * 600)))
-    assert [type(action) for action in step.actions] == [CreatePod] * BURST
+    assert [type(action) for action in step.actions] == [CreatePod] * 250
     mixed = plan(observed(" ".join(["-", "[A+]"] * 300)))
-    assert len(mixed.actions) == 2 * BURST
+    assert len(mixed.actions) == 2 * 250
 
 
 def test_time_alone_makes_a_pod_available() -> None:

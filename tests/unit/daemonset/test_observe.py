@@ -10,13 +10,14 @@ from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.daemonset.build import with_status
-from statefleet.daemonset.observe import pod_view, read_set, revision_views, set_view, status_view
-from statefleet.daemonset.views import Bound, Status
+from statefleet.daemonset.observe import pod_view, read_set, revision_view, set_view, status_view
+from statefleet.daemonset.views import Bound, RevisionView, Status
 from statefleet.objects.times import to_time
 from support.daemon_objects import daemon_set, owned_pod
 from support.fleet_objects import make_ready, make_stuck
 
 
+@pytest.mark.surface("D1.max-unavailable")
 def test_a_set_with_its_defaults() -> None:
     view = set_view(DaemonSet())
     assert (view.on_delete, view.surges, view.min_ready_seconds, view.history_limit) == (False, False, 0, 10)
@@ -35,6 +36,7 @@ def test_a_set_with_everything() -> None:
     assert (set_view(message).surges, set_view(message).pods_a_node) == (False, 1)
 
 
+@pytest.mark.surface("D1.rounding")
 @pytest.mark.parametrize(("percent", "nodes", "expected"), [(10, 100, 10), (10, 101, 11), (1, 1, 1), (100, 7, 7)])
 def test_a_percentage_rounds_up(percent: int, nodes: int, expected: int) -> None:
     assert Bound(percent, percent=True).of(nodes) == expected
@@ -101,18 +103,11 @@ def test_a_pod_that_has_ended(phase: str, failed: bool, succeeded: bool) -> None
     assert (view.failed, view.succeeded, view.finished) == (failed, succeeded, True)
 
 
-def test_revisions_come_in_order() -> None:
-    messages = []
-    for name, number in (("c", 3), ("a", 1), ("b", 2)):
-        message = ControllerRevision(revision=number)
-        message.metadata.name = f"agent-{name}"
-        message.metadata.labels["controller-revision-hash"] = name
-        messages.append(message)
-    assert [(view.number, view.name, view.hash) for view in revision_views(messages)] == [
-        (1, "agent-a", "a"),
-        (2, "agent-b", "b"),
-        (3, "agent-c", "c"),
-    ]
+def test_a_revision_has_a_number_and_a_hash() -> None:
+    message = ControllerRevision(revision=3)
+    message.metadata.name, message.metadata.uid = "agent-c", "uid-c"
+    message.metadata.labels["controller-revision-hash"] = "c"
+    assert revision_view(message) == RevisionView(name="agent-c", number=3, hash="c", uid="uid-c")
 
 
 def test_a_status_is_read_as_it_was_written() -> None:

@@ -60,6 +60,7 @@ TAINTS = [
 ]
 
 
+@pytest.mark.surface("D2.tolerations", "D2.host-network", "D2.no-execute", "D2.no-schedule")
 @pytest.mark.parametrize(
     ("key", "effect", "spec", "fit"), [row[1:] for row in TAINTS], ids=[row[0] for row in TAINTS]
 )
@@ -83,6 +84,7 @@ def test_wishes(spec: PodSpec, fit: Fit) -> None:
     assert Placement.of(spec).fit(node("n1", disk="ssd")) is fit
 
 
+@pytest.mark.surface("D2.tolerations")
 def test_a_toleration_that_ends_is_made_to_last() -> None:
     spec = PodSpec()
     spec.tolerations.add(
@@ -100,6 +102,7 @@ def test_a_toleration_that_ends_is_made_to_last() -> None:
     ]
 
 
+@pytest.mark.surface("D2.affinity")
 def test_a_pin_takes_the_place_of_what_was_required_and_of_nothing_else() -> None:
     spec = required("disk", "In", "ssd")
     spec.affinity.node_affinity.preferred_during_scheduling_ignored_during_execution.add(weight=3)

@@ -26,6 +26,7 @@ ROWS: list[tuple[str, str, dict[str, Any], tuple[int, ...]]] = [
 ]
 
 
+@pytest.mark.surface("D4.counts", "D4.generation")
 @pytest.mark.parametrize(("sketch", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_status(sketch: str, spec: dict[str, Any], expected: tuple[int, ...]) -> None:
     found = plan(observed(sketch, generation=7, **spec)).status

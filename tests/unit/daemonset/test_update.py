@@ -55,11 +55,13 @@ ROWS: list[tuple[str, str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.surface("D1.max-unavailable", "D1.rounding", "D1.unavailable-first", "D1.surge", "D1.on-delete")
 @pytest.mark.parametrize(("sketch", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_update(sketch: str, spec: dict[str, Any], expected: str) -> None:
     assert sketch_plan(plan(observed(sketch, **spec))) == expected
 
 
+@pytest.mark.surface("D1.rounding")
 def test_a_budget_is_never_less_than_one() -> None:
     assert sketch_plan(plan(observed("A+ A+", max_unavailable=Bound(0)))) == "-1A outdated"
     assert sketch_plan(plan(observed("A+ A+", max_unavailable=Bound(1, percent=True)))) == "-1A outdated"

@@ -26,6 +26,7 @@ def pods(ready: int, unready: int = 0, *, owner: str = "set"):
     return found
 
 
+@pytest.mark.surface("texts.budget-status")
 @pytest.mark.parametrize(
     ("spec", "ready", "unready", "scale", "desired", "allowed"),
     [

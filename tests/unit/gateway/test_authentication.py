@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from statefleet.errors import BadRequest, Forbidden, Unauthorized
-from statefleet.gateway.authentication import Authenticator, StaticTokens, impersonated
+from statefleet.gateway.authentication import Authenticator, FileTokens, StaticTokens, impersonated
 from statefleet.rpc.identity import AUTHENTICATED_GROUP, MASTERS_GROUP, Identity
 
 CERTIFICATE = {"subject": ((("organizationName", MASTERS_GROUP),), (("commonName", "admin"),))}
@@ -47,8 +47,28 @@ def test_tokens_are_read_from_a_file(tmp_path: Path) -> None:
 def test_a_malformed_token_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokens.csv"
     path.write_text("abc,ann\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="line 1"):
+    with pytest.raises(BadRequest, match="line 1"):
         StaticTokens.read(path)
+
+
+def test_a_token_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.csv"
+    path.write_text("abc,ann,1\nabc,bob,2\n", encoding="utf-8")
+    with pytest.raises(BadRequest, match="line 2 stands there twice"):
+        StaticTokens.read(path)
+
+
+def test_tokens_are_read_again_when_their_file_changes(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.csv"
+    path.write_text("abc,ann,1\n", encoding="utf-8")
+    tokens = FileTokens(path)
+    assert tokens.owner("abc") == Identity("ann")
+    path.write_text("abcd,bob,2\n", encoding="utf-8")
+    assert (tokens.owner("abc"), tokens.owner("abcd")) == (None, Identity("bob"))
+    path.write_text("broken\n", encoding="utf-8")
+    assert tokens.owner("abcd") == Identity("bob")
+    path.unlink()
+    assert tokens.owner("abcd") == Identity("bob")
 
 
 def test_an_administrator_may_be_taken_for_somebody_else() -> None:
@@ -59,3 +79,11 @@ def test_an_administrator_may_be_taken_for_somebody_else() -> None:
         impersonated(admin, "", ["dev"])
     with pytest.raises(Forbidden, match='User "robot" cannot impersonate'):
         impersonated(Identity("robot", ("ci",)), "admin", [MASTERS_GROUP])
+
+
+@pytest.mark.parametrize("name", ["a\udcff", "a\x00b", "a\nb"])
+def test_nobody_is_taken_for_somebody_whose_name_cannot_be_written(name: str) -> None:
+    admin = Identity("admin", (MASTERS_GROUP,))
+    for asked in ((name, []), ("ann", [name])):
+        with pytest.raises(BadRequest, match="printable"):
+            impersonated(admin, *asked)

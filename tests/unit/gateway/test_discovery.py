@@ -35,6 +35,7 @@ def test_the_core_group_has_version_v1():
     assert document["serverAddressByClientCIDRs"] == [{"clientCIDR": "0.0.0.0/0", "serverAddress": "10.0.0.1:6443"}]
 
 
+@pytest.mark.surface("versions.preferred", "versions.order-and-no-category-all")
 def test_groups_prefer_v1_and_list_old_versions_after_it():
     groups = {entry["name"]: entry for entry in discovery.groups()["groups"]}
     assert [version["version"] for version in groups["apps"]["versions"]] == ["v1", "v1beta2", "v1beta1"]
@@ -43,6 +44,7 @@ def test_groups_prefer_v1_and_list_old_versions_after_it():
         assert groups[name]["preferredVersion"] == {"groupVersion": f"{name}/v1", "version": "v1"}
 
 
+@pytest.mark.surface("versions.order-and-no-category-all")
 def test_a_group_of_only_old_versions_comes_last():
     assert discovery.groups()["groups"][-1]["name"] == "extensions"
     assert discovery.aggregated(core=False)["items"][-1]["metadata"]["name"] == "extensions"
@@ -58,6 +60,7 @@ def test_a_group_is_found_by_name_and_an_unknown_one_is_not():
     assert discovery.resources("batch", "v1") is None
 
 
+@pytest.mark.surface("traps.discovery-eviction")
 def test_drain_finds_the_eviction_subresource_with_its_own_group():
     assert entries("", "v1")["pods/eviction"] == {
         "name": "pods/eviction",
@@ -103,6 +106,7 @@ def test_names_scope_and_categories_are_those_of_the_kind():
     assert not entries("", "v1")["persistentvolumes"]["namespaced"]
 
 
+@pytest.mark.surface("versions.order-and-no-category-all")
 def test_get_all_meets_no_old_version_and_no_short_name_is_ambiguous():
     for (_, version, _), resource in aggregated_resources().items():
         if version.startswith("v1beta"):
@@ -120,11 +124,21 @@ def test_group_versions_are_found_by_their_path():
     assert discovery.served_in("batch", "v1") == ()
 
 
+def test_metrics_of_nodes_and_pods_are_read_alone():
+    found = entries("metrics.k8s.io", "v1beta1")
+    assert {name: (entry["kind"], entry["namespaced"]) for name, entry in found.items()} == {
+        "nodes": ("NodeMetrics", False),
+        "pods": ("PodMetrics", True),
+    }
+    assert all(entry["verbs"] == ["get", "list"] for entry in found.values())
+
+
 def test_what_is_not_served_is_not_listed():
 
     assert not [name for name in entries("", "v1") if tuple(name.split("/")) in unserved.SUBRESOURCES]
 
 
+@pytest.mark.surface("traps.discovery")
 def test_the_aggregated_documents_say_the_same_as_the_plain_ones():
     found = aggregated_resources()
     for group, version, plural in found:

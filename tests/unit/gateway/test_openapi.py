@@ -54,6 +54,7 @@ def reference(schema: dict[str, Any]) -> str:
     return name
 
 
+@pytest.mark.surface("requests.apply-openapi")
 def test_the_index_leads_to_a_document_of_every_group_version():
     paths = openapi.v3_index()["paths"]
     assert set(paths) == set(discovery.group_versions())
@@ -186,6 +187,19 @@ def test_subresources_speak_their_own_kinds():
         "kind": "Scale",
     }
     assert set(core["/api/v1/namespaces/{name}/finalize"]) == {"put", "parameters"}
+
+
+def test_metrics_are_read_one_by_one_in_a_namespace_and_everywhere():
+    root = "/apis/metrics.k8s.io/v1beta1"
+    paths = document("apis/metrics.k8s.io/v1beta1")["paths"]
+    assert {path.removeprefix(root): sorted(set(found) - {"parameters"}) for path, found in paths.items()} == {
+        f"{plural}{name}": ["get"]
+        for plural in ("/nodes", "/namespaces/{namespace}/pods")
+        for name in ("", "/{name}")
+    } | {"/pods": ["get"]}
+    names = schemas("apis/metrics.k8s.io/v1beta1")
+    assert "io.k8s.metrics.pkg.apis.metrics.v1beta1.PodMetricsList" in names
+    assert names["io.k8s.metrics.pkg.apis.metrics.v1beta1.ContainerMetrics"]["required"] == ["name", "usage"]
 
 
 def test_operation_ids_are_unique():

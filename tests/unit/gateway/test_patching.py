@@ -33,6 +33,7 @@ def writes(fleet: MemoryFleet) -> list[str]:
     return [name for name, _ in fleet.calls if name == "update"]
 
 
+@pytest.mark.surface("requests.patch-json", "requests.patch-merge", "requests.patch-strategic")
 @pytest.mark.parametrize(
     ("content_type", "patch"),
     [
@@ -111,6 +112,7 @@ async def test_a_patch_works_in_the_version_of_its_path(client: Client) -> None:
     assert patched["spec"]["template"]["spec"]["containers"][0]["image"] == "j"
 
 
+@pytest.mark.surface("requests.scale")
 async def test_the_scale(client: Client) -> None:
     await client.call("POST", SETS, {"metadata": {"name": "s"}, "spec": {"replicas": 1}})
     code, scale = await client.call("GET", f"{SETS}/s/scale")
@@ -134,6 +136,7 @@ async def test_the_status(client: Client) -> None:
     assert (code, patched["spec"]["replicas"], patched["status"]["readyReplicas"]) == (200, 1, 3)
 
 
+@pytest.mark.surface("texts.unknown-field-strict", "texts.unknown-field-warn")
 async def test_unknown_fields(client: Client, fleet: MemoryFleet) -> None:
     code, answer = await client.call("PATCH", f"{MAP}?fieldValidation=Strict", {"bogus": 1}, MERGE)
     assert (code, answer["reason"]) == (422, "Invalid")

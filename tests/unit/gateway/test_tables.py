@@ -19,6 +19,18 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 NOW = 1_800_000_000.0
 
 
+@pytest.mark.surface(
+    "columns.statefulset",
+    "columns.daemonset",
+    "columns.pod",
+    "columns.pvc",
+    "columns.pv",
+    "columns.pdb",
+    "columns.service",
+    "columns.node",
+    "columns.controllerrevision",
+    "columns.event",
+)
 @pytest.mark.parametrize("recording", list(recordings()), ids=lambda recording: recording.name)
 def test_cells_and_columns_are_those_that_kubernetes_answered(recording: Recording):
     kind = KINDS[recording.kind]

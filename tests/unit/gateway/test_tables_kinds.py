@@ -43,6 +43,7 @@ def a_service(**spec: Any) -> Service:
 
 
 class TestServices:
+    @pytest.mark.surface("columns.service")
     @pytest.mark.parametrize(
         ("service", "balancer", "expected"),
         [
@@ -60,6 +61,7 @@ class TestServices:
             service.status.load_balancer.ingress.add(ip=address)
         assert row(service)["External-IP"] == expected
 
+    @pytest.mark.surface("columns.service")
     def test_a_node_port_stands_after_a_colon(self):
         service = a_service(type="NodePort")
         service.spec.ports.add(port=80, protocol="TCP", node_port=30080)
@@ -103,6 +105,7 @@ class TestEndpoints:
 
 
 class TestStorage:
+    @pytest.mark.surface("columns.pvc")
     def test_a_bound_claim(self):
         claim = PersistentVolumeClaim()
         claim.spec.volume_name, claim.spec.volume_mode = "v", "Block"
@@ -129,6 +132,7 @@ class TestStorage:
         message.status.phase = "Bound"
         assert row(message)["Status"] == "Terminating"
 
+    @pytest.mark.surface("columns.pv")
     def test_a_bound_volume_names_its_claim(self):
         volume = PersistentVolume()
         volume.spec.claim_ref.namespace, volume.spec.claim_ref.name = "default", "data-web-0"
@@ -149,6 +153,7 @@ class TestStorage:
 
 
 class TestNodes:
+    @pytest.mark.surface("columns.node")
     @pytest.mark.parametrize(
         ("ready", "cordoned", "expected"),
         [
@@ -166,6 +171,7 @@ class TestNodes:
             node.status.conditions.add(type="Ready", status=ready)
         assert row(node)["Status"] == expected
 
+    @pytest.mark.surface("columns.node")
     def test_roles_come_from_labels(self):
         node = Node()
         node.metadata.labels["node-role.kubernetes.io/worker"] = ""
@@ -186,6 +192,7 @@ class TestEvents:
         found = row(Event(event_time=to_micro_time(NOW - 30)))
         assert (found["Last Seen"], found["First Seen"], found["Count"]) == ("30s", "30s", 1)
 
+    @pytest.mark.surface("columns.event")
     def test_one_of_the_older_form(self):
         event = Event(first_timestamp=to_time(NOW - 90), last_timestamp=to_time(NOW - 3), count=7, message=" text \n")
         event.reporting_component, event.reporting_instance = "agent", "n1"
@@ -196,6 +203,7 @@ class TestEvents:
 
 
 class TestSets:
+    @pytest.mark.surface("columns.controllerrevision")
     @pytest.mark.parametrize(
         ("api_version", "expected"), [("apps/v1", "statefulset.apps/web"), ("v1", "statefulset/web")]
     )
@@ -208,6 +216,7 @@ class TestSets:
         )
         assert (row(revision)["Controller"], row(revision)["Revision"]) == (expected, 3)
 
+    @pytest.mark.surface("columns.daemonset")
     def test_a_daemon_set_with_expressions_in_its_selector(self):
         found = DaemonSet()
         assert row(found)["Selector"] == "<none>"
@@ -217,6 +226,7 @@ class TestSets:
         found.spec.selector.match_expressions.add(key="tier", operator="Nonsense")
         assert row(found)["Selector"] == "<error>"
 
+    @pytest.mark.surface("columns.pdb")
     def test_a_budget_in_numbers_and_percent(self):
         budget = PodDisruptionBudget()
         assert (row(budget)["Min Available"], row(budget)["Max Unavailable"]) == ("N/A", "N/A")

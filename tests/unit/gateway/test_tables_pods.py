@@ -88,6 +88,7 @@ INIT = (Container(name="i1"), Container(name="i2"))
 SIDECAR = (Container(name="side", restart_policy="Always"),)
 
 
+@pytest.mark.surface("columns.pod-status")
 @pytest.mark.parametrize(
     ("pod", "expected"),
     [
@@ -115,6 +116,7 @@ def test_the_status_says_what_goes_on(pod, expected):
     assert row(pod)["Status"] == expected
 
 
+@pytest.mark.surface("columns.pod-status")
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [
@@ -175,6 +177,7 @@ def test_sidecars_count_as_containers_and_do_not_hold_up_initialisation():
     assert (row(starting)["Ready"], row(starting)["Status"]) == ("0/2", "Init:0/1")
 
 
+@pytest.mark.surface("columns.pod-restarts")
 def test_restarts_tell_when_the_last_one_was():
     pod = a_pod(
         status("a", restarts=2, last_end=NOW - 7200), status("b", restarts=1, last_end=NOW - 300), containers=2
@@ -182,6 +185,7 @@ def test_restarts_tell_when_the_last_one_was():
     assert row(pod)["Restarts"] == "3 (5m ago)"
 
 
+@pytest.mark.surface("columns.pod-restarts")
 def test_restarts_of_unknown_time_are_a_bare_number():
     assert row(a_pod(status(restarts=3)))["Restarts"] == "3"
     assert row(a_pod(status(last_end=NOW - 300)))["Restarts"] == "0"
@@ -201,6 +205,7 @@ def test_wide_columns_say_none_where_there_is_nothing():
     assert found["Age"] == "3h5m"
 
 
+@pytest.mark.surface("columns.pod")
 def test_wide_columns():
     pod = a_pod(conditions={"example.com/a": "True", "example.com/b": "False"})
     pod.spec.node_name, pod.status.nominated_node_name = "n1", "n2"

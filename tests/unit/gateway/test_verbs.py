@@ -14,7 +14,7 @@ from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.meta.v1.primitives_pb2 import Time
 from statefleet.gateway.authentication import Authenticator, StaticTokens
 from statefleet.gateway.documents import MAGIC
-from statefleet.gateway.versions import ServedResource
+from statefleet.gateway.versions import ServedResource, served
 from support.gateway_client import ADMIN, Client, serve
 from support.memory_fleet import MemoryFleet
 
@@ -49,6 +49,7 @@ async def test_a_yaml_body(client: Client) -> None:
     assert (code, created["data"]) == (201, {"k": "v"})
 
 
+@pytest.mark.surface("traps.protobuf-bodies")
 async def test_a_protobuf_body(client: Client) -> None:
     raw = ConfigMap(metadata=ObjectMeta(name="p", creation_timestamp=Time()), data={"k": "v"}).SerializeToString()
     type_meta = b"\x0a\x02v1\x12\x09ConfigMap"
@@ -57,6 +58,7 @@ async def test_a_protobuf_body(client: Client) -> None:
     assert (code, created["data"]) == (201, {"k": "v"})
 
 
+@pytest.mark.surface("texts.unknown-field-strict", "texts.unknown-field-warn")
 async def test_unknown_and_repeated_fields(client: Client) -> None:
     body = '{"metadata":{"name":"w"},"bogus":1,"data":{"a":"1","a":"2"}}'
     code, answer = await client.call("POST", f"{MAPS}?fieldValidation=Strict", body)
@@ -103,13 +105,17 @@ async def test_a_selector_may_be_long(client: Client) -> None:
     assert (await client.call("GET", f"{MAPS}?labelSelector=app in ({values})"))[0] == 200
 
 
+@pytest.mark.surface("requests.get")
 async def test_a_table_has_columns_and_rows(client: Client) -> None:
-    await client.call("POST", MAPS, config_map())
+    _, first = await client.call("POST", MAPS, config_map())
+    _, second = await client.call("POST", MAPS, config_map("b", k="v", more="w"))
     _, table = await client.call("GET", MAPS, Accept=f"{TABLE},application/json")
     assert table["kind"] == "Table"
     assert [column["name"] for column in table["columnDefinitions"]][:2] == ["Name", "Data"]
-    assert table["rows"][0]["cells"][:2] == ["a", 1]
-    assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+    assert [row["cells"][:2] for row in table["rows"]] == [["a", 1], ["b", 2]]
+    shown = [row["object"] for row in table["rows"]]
+    assert {one["kind"] for one in shown} == {"PartialObjectMetadata"}
+    assert [one["metadata"] for one in shown] == [first["metadata"], second["metadata"]]
 
 
 async def test_metadata_alone(client: Client) -> None:
@@ -133,6 +139,7 @@ async def test_protobuf_alone_is_not_acceptable(client: Client) -> None:
     assert (code, answer["reason"]) == (406, "NotAcceptable")
 
 
+@pytest.mark.surface("versions.same-objects", "versions.old-defaults-selector", "versions.old-defaults-strategy")
 async def test_an_old_version_answers_in_its_own_words_and_with_a_warning(client: Client) -> None:
     path = "/apis/apps/v1beta1/namespaces/n/statefulsets"
     template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
@@ -150,6 +157,68 @@ async def test_an_old_version_answers_in_its_own_words_and_with_a_warning(client
     _, current = await client.call("GET", "/apis/apps/v1/namespaces/n/statefulsets/x")
     assert current["apiVersion"] == "apps/v1"
     assert current["spec"]["updateStrategy"]["type"] == "OnDelete"
+
+
+OLD_SPECS: dict[str, dict[str, Any]] = {
+    "StatefulSet": {"spec": {"revisionHistoryLimit": 4, "updateStrategy": {"type": "RollingUpdate"}}},
+    "DaemonSet": {"spec": {"revisionHistoryLimit": 4, "updateStrategy": {"type": "RollingUpdate"}}},
+    "ControllerRevision": {"data": {"a": 1}, "revision": 3},
+    "PodDisruptionBudget": {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "x"}}}},
+}
+OLD = [
+    pytest.param(resource, id=f"{resource.api_version}-{resource.kind.name}")
+    for resource in served()
+    if not resource.is_current
+]
+
+
+def path_of(api_version: str, resource: ServedResource) -> str:
+    return f"/apis/{api_version}/namespaces/n/{resource.kind.plural}"
+
+
+@pytest.mark.surface("versions.served", "versions.same-objects")
+@pytest.mark.parametrize("resource", OLD)
+async def test_an_object_is_the_same_in_an_old_version(client: Client, resource: ServedResource) -> None:
+    old, current = (path_of(version, resource) for version in (resource.api_version, resource.kind.api_version))
+    content = OLD_SPECS[resource.kind.name]
+    _, created = await client.call("POST", current, {"metadata": {"name": "x"}, **content})
+    _, read = await client.call("GET", f"{old}/x")
+    assert (read["apiVersion"], read["metadata"]) == (resource.api_version, created["metadata"])
+    _, listed = await client.call("GET", old)
+    assert (listed["apiVersion"], [item["metadata"] for item in listed["items"]]) == (
+        resource.api_version,
+        [created["metadata"]],
+    )
+    read["metadata"]["labels"] = {"by": "old"}
+    code, _ = await client.call("PUT", f"{old}/x", read)
+    assert code == 200
+    _, written = await client.call("GET", f"{current}/x")
+    assert written["metadata"]["labels"] == {"by": "old"}
+    parts = {*created, *written} - {"metadata"}
+    assert {part: written.get(part) for part in parts} == {part: created.get(part) for part in parts}
+
+
+@pytest.mark.surface("versions.warning")
+@pytest.mark.parametrize("resource", OLD)
+async def test_every_answer_in_an_old_version_warns(client: Client, resource: ServedResource) -> None:
+    path = path_of(resource.api_version, resource)
+    body = {"metadata": {"name": "x"}, **OLD_SPECS[resource.kind.name]}
+    merge = {"data": "{}", "headers": {"Content-Type": "application/merge-patch+json"}}
+    requests: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", path, {"json": body}),
+        ("GET", f"{path}/x", {}),
+        ("GET", path, {}),
+        ("GET", f"{path}?watch=true&timeoutSeconds=1&resourceVersion=1", {}),
+        ("PATCH", f"{path}/x", merge),
+        ("DELETE", f"{path}/x", {}),
+        ("GET", f"{path}/x", {}),
+    ]
+    codes = []
+    for method, url, content in requests:
+        async with client.session.request(method, url, **content) as response:
+            codes.append(response.status)
+            assert response.headers["Warning"] == f'299 - "{resource.deprecation}"'
+    assert codes == [201, 200, 200, 200, 200, 200, 404]
 
 
 async def test_delete_tells_what_is_gone(client: Client) -> None:
@@ -224,6 +293,7 @@ async def test_a_path_that_names_nothing(client: Client, path: str) -> None:
         assert (response.status, await response.text()) == (404, "404 page not found\n")
 
 
+@pytest.mark.surface("texts.eviction-accepted")
 async def test_eviction_and_binding(client: Client, fleet: MemoryFleet) -> None:
     pod = "/api/v1/namespaces/n/pods/p"
     eviction = {
@@ -265,6 +335,7 @@ async def test_reviews(client: Client) -> None:
     assert (code, answer["status"]["userInfo"]["username"]) == (201, "admin")
 
 
+@pytest.mark.surface("traps.discovery")
 async def test_discovery_and_version(client: Client) -> None:
     _, version = await client.call("GET", "/version")
     assert version["gitVersion"].startswith("v1.37")
@@ -278,12 +349,20 @@ async def test_discovery_and_version(client: Client) -> None:
     assert "statefulsets/scale" in [resource["name"] for resource in resources["resources"]]
 
 
-async def test_requests_are_counted(client: Client) -> None:
+@pytest.mark.surface("metrics.apiserver")
+async def test_requests_are_counted_and_timed(client: Client) -> None:
     await client.call("GET", f"{MAPS}/none")
+    await client.call("GET", MAPS)
+    await client.call("GET", "/apis/apps/v1/namespaces/n/statefulsets/none/scale")
     async with client.session.get("/metrics") as response:
         text = await response.text()
-    labels = 'code="404",group="",resource="configmaps",scope="resource",subresource="",verb="GET",version="v1"'
-    assert f"apiserver_request_total{{{labels}}} 1.0" in text
+    missing = 'group="",resource="configmaps",scope="resource",subresource="",verb="GET",version="v1"'
+    listed = 'group="",resource="configmaps",scope="namespace",subresource="",verb="LIST",version="v1"'
+    scale = 'group="apps",resource="statefulsets",scope="resource",subresource="scale",verb="GET",version="v1"'
+    for code, labels in ((404, missing), (200, listed), (404, scale)):
+        assert f'apiserver_request_total{{code="{code}",{labels}}} 1.0' in text
+        timed = labels.replace("resource=", 'le="+Inf",resource=', 1)
+        assert f"apiserver_request_sli_duration_seconds_bucket{{{timed}}} 1.0" in text
 
 
 async def test_an_answer_is_encoded_once_for_each_change(

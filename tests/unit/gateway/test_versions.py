@@ -35,6 +35,7 @@ def a_budget(api_version: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": api_version, "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": spec}
 
 
+@pytest.mark.surface("versions.served")
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
@@ -73,6 +74,7 @@ def test_what_no_version_has_is_not_served(group, version, plural):
     assert versions.serves(group, version, plural) is None
 
 
+@pytest.mark.surface("versions.warning")
 @pytest.mark.parametrize(
     ("group", "version", "plural", "warning"),
     [
@@ -129,6 +131,7 @@ def test_subresources_that_are_not_served_are_not_offered():
     ("kind", "api_version"), [(STATEFUL_SET, "apps/v1beta1"), (DAEMON_SET, "extensions/v1beta1")]
 )
 class TestVersionsThatReplacePodsOnDelete:
+    @pytest.mark.surface("versions.old-defaults-selector", "versions.old-defaults-strategy")
     def test_absent_fields_get_the_defaults_of_the_old_version(self, kind, api_version):
         current = versions.to_current(kind, api_version, a_set(api_version, kind.name))
         assert current["apiVersion"] == "apps/v1"
@@ -235,6 +238,7 @@ class TestEmptySelectorsOfBudgets:
                 return False
         return all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
 
+    @pytest.mark.surface("versions.empty-budget-selector")
     @pytest.mark.parametrize("empty", [{}, {"matchLabels": {}}, {"matchLabels": None, "matchExpressions": []}])
     def test_the_old_empty_selector_selects_nothing(self, empty):
         current = versions.to_current(
@@ -244,12 +248,14 @@ class TestEmptySelectorsOfBudgets:
         assert not self.selects(current["spec"]["selector"], {})
         assert not self.selects(current["spec"]["selector"], {"app": "web"})
 
+    @pytest.mark.surface("versions.empty-budget-selector")
     def test_the_new_empty_selector_comes_back_as_itself(self):
         everything = a_budget("policy/v1", selector={}, minAvailable=1)
         old = versions.from_current(POD_DISRUPTION_BUDGET, "policy/v1beta1", everything)
         assert old["spec"]["selector"] != {}
         assert versions.to_current(POD_DISRUPTION_BUDGET, "policy/v1beta1", old) == everything
 
+    @pytest.mark.surface("versions.empty-budget-selector")
     def test_the_old_empty_selector_comes_back_as_itself(self):
         nothing = a_budget("policy/v1beta1", selector={}, minAvailable=1)
         current = versions.to_current(POD_DISRUPTION_BUDGET, "policy/v1beta1", nothing)

@@ -11,6 +11,7 @@ import pytest
 from statefleet.api.core.v1.config_pb2 import ConfigMap
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent
+from statefleet.errors import Expired, FleetError, NotLeader, Unavailable
 from statefleet.objects.kinds import CONFIG_MAP, KINDS, Kind
 from support.gateway_client import Client, serve
 from support.memory_fleet import MemoryFleet
@@ -45,6 +46,7 @@ async def test_what_is_there_comes_first_and_then_each_change(client: Client, fl
         assert (second["type"], second["object"]["data"]) == ("MODIFIED", {"k": "w"})
 
 
+@pytest.mark.surface("requests.resource-version")
 async def test_nothing_comes_first_after_a_version(client: Client, fleet: MemoryFleet) -> None:
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         assert fleet.calls[-1][1]["resource_version"] == "1"
@@ -60,6 +62,21 @@ async def test_no_initial_events_and_no_version_starts_now(client: Client, fleet
         assert fleet.calls[-1][1]["resource_version"] == "1"
 
 
+@pytest.mark.parametrize("query", ["watch=1", "watch=1&resourceVersion=1", WATCH_LIST])
+async def test_no_watch_begins_while_the_store_does_not_answer(
+    client: Client, fleet: MemoryFleet, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    async def unanswered(*_: Any, **__: Any) -> Any:
+        raise Unavailable("no replica answers")
+
+    monkeypatch.setattr(fleet, "list", unanswered)
+    async with client.session.get(f"{MAPS}?{query}") as response:
+        told = await response.json()
+    assert (response.status, told["reason"], response.headers["Retry-After"]) == (503, "ServiceUnavailable", "1")
+    assert "watch" not in [name for name, _ in fleet.calls]
+
+
+@pytest.mark.surface("traps.watch-list")
 async def test_initial_events_end_with_a_bookmark(client: Client) -> None:
     async with client.session.get(f"{MAPS}?{WATCH_LIST}") as response:
         added, bookmark = await lines(response, 2)
@@ -94,6 +111,7 @@ async def test_a_deletion_from_view_does_not_hide_the_object_of_that_version(
     assert gone["object"]["metadata"]["resourceVersion"] == changed["object"]["metadata"]["resourceVersion"]
 
 
+@pytest.mark.surface("requests.get-watch")
 async def test_tables_name_their_columns_once(client: Client, fleet: MemoryFleet) -> None:
     headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
     async with client.session.get(f"{MAPS}?watch=1", headers=headers) as response:
@@ -127,6 +145,7 @@ async def test_a_forgotten_version_is_an_error_event_with_status_200(client: Cli
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
+@pytest.mark.surface("requests.bookmarks")
 async def test_bookmarks_only_for_who_wants_them(client: Client, fleet: MemoryFleet) -> None:
     async with client.session.get(f"{MAPS}?watch=1&resourceVersion=1") as response:
         fleet.tell(WatchEvent(type=WatchEvent.TYPE_BOOKMARK, resource_version="1"))
@@ -135,6 +154,7 @@ async def test_bookmarks_only_for_who_wants_them(client: Client, fleet: MemoryFl
     assert event["type"] == "MODIFIED"
 
 
+@pytest.mark.surface("requests.timeout-seconds")
 async def test_its_time_over_a_watch_ends_cleanly(client: Client) -> None:
     async with client.session.get(f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion=1") as response:
         async with asyncio.timeout(1.9):
@@ -159,6 +179,24 @@ async def test_a_client_that_reads_nothing_does_not_hold_up_the_stop(fleet: Memo
                 await fleet.unwatched.wait()
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.read()
+
+
+@pytest.mark.parametrize("error", [Unavailable("the store has stopped"), NotLeader("another leads")])
+async def test_a_store_that_goes_away_ends_the_stream_so_that_it_is_taken_up_again(
+    client: Client, fleet: MemoryFleet, error: FleetError
+) -> None:
+    async with client.session.get(f"{MAPS}?watch=1") as response:
+        await lines(response, 1)
+        fleet.break_off(error)
+        assert await response.read() == b""
+
+
+async def test_what_no_repeat_would_mend_is_told_as_an_error(client: Client, fleet: MemoryFleet) -> None:
+    async with client.session.get(f"{MAPS}?watch=1") as response:
+        await lines(response, 1)
+        fleet.break_off(Expired("the store was loaded anew"))
+        (event,) = await lines(response, 1)
+        assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
 
 
 async def test_stopping_ends_watches_cleanly(client: Client) -> None:

@@ -37,6 +37,7 @@ def test_lists(operation: dict[str, Any], numbers: Any) -> None:
     assert patched(**operation)["a"]["b"] == numbers
 
 
+@pytest.mark.surface("requests.patch-json")
 def test_keys_are_escaped() -> None:
     assert patched(op="replace", path="/a/x~1y~0z", value=1)["a"]["x/y~z"] == 1
 

@@ -31,6 +31,7 @@ def test_causes_are_the_recorded_ones(case: Recording) -> None:
     assert found(case.body) == case.causes
 
 
+@pytest.mark.surface("texts.invalid-replicas", "texts.selector-mismatch")
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
 def test_the_error_is_the_recorded_one(case: Recording) -> None:
     kind, name = KINDS[case.body["kind"]], case.body["metadata"].get("name", "")

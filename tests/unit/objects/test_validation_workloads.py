@@ -24,6 +24,7 @@ def rolling(**fields: Any) -> dict[str, Any]:
     return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": fields}}
 
 
+@pytest.mark.surface("S2.zero")
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
@@ -119,6 +120,7 @@ def test_pods_of_sets_have_no_deadline_nor_ephemeral_containers(kind: str) -> No
     ]
 
 
+@pytest.mark.surface("S9.mutable")
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -135,6 +137,7 @@ def test_what_may_change_of_a_stateful_set(path: str, value: Any) -> None:
     assert judged_update(changed(SET, path, value), SET) == []
 
 
+@pytest.mark.surface("S5.immutable", "S9.immutable")
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -172,6 +175,7 @@ def test_status_of_a_stateful_set() -> None:
     ]
 
 
+@pytest.mark.surface("texts.max-surge", "D1.one-of-the-two")
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -185,6 +189,10 @@ def test_status_of_a_stateful_set() -> None:
                     "set when maxUnavailable is non-zero"
                 )
             ],
+        ),
+        (
+            {"maxUnavailable": 0, "maxSurge": 0},
+            ['maxUnavailable: Invalid value: intstr.IntOrString{Type:0, IntVal:0, StrVal:""}: cannot be 0'],
         ),
         ({"maxUnavailable": -1}, ["maxUnavailable: Invalid value: -1: must be greater than or equal to 0"]),
         (
@@ -204,6 +212,7 @@ def test_rolling_daemon_sets(fields: dict[str, Any], expected: list[str]) -> Non
     assert found == [f"spec.updateStrategy.rollingUpdate.{text}" for text in expected]
 
 
+@pytest.mark.surface("texts.immutable-selector")
 def test_the_selector_of_a_daemon_set_is_immutable() -> None:
     old = set_document("DaemonSet")
     new = changed(old, "spec.selector", {"matchLabels": {"b": "c"}})
@@ -227,6 +236,7 @@ def test_status_of_a_daemon_set() -> None:
     ]
 
 
+@pytest.mark.surface("revisions.immutable-data")
 def test_revisions_may_be_renumbered_only() -> None:
     old = a_document("ControllerRevision", data={"a": 1}, revision=1)
 

@@ -103,6 +103,7 @@ class Jobs:
         self.done.append(number)
 
 
+@pytest.mark.surface("S3.slow-start", "D2.slow-start")
 async def test_batches_double() -> None:
     jobs = Jobs(set())
     assert await slow_start(jobs.make(20)) == []
@@ -110,12 +111,17 @@ async def test_batches_double() -> None:
     assert len(jobs.done) == 20
 
 
+@pytest.mark.surface("S3.slow-start")
 async def test_batches_have_a_largest_size() -> None:
+    jobs = Jobs(set())
+    await slow_start(jobs.make(1600))
+    assert jobs.batches == [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 500, 89]
     jobs = Jobs(set())
     await slow_start(jobs.make(20), largest=4)
     assert jobs.batches == [1, 2, 4, 4, 4, 4, 1]
 
 
+@pytest.mark.surface("S3.one-failure")
 async def test_one_failure_does_not_hold_up_the_others() -> None:
     jobs = Jobs({0, 4})
     failed = await slow_start(jobs.make(12))

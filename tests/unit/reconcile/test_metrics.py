@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
@@ -10,6 +11,7 @@ from statefleet.reconcile.metrics import QueueCollector, QueueStatistics
 from support.stores import ManualClock
 
 
+@pytest.mark.surface("metrics.workqueue")
 async def test_exposition() -> None:
     clock = ManualClock()
     queue = QueueStatistics("statefulset", clock)

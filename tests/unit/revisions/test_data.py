@@ -22,6 +22,7 @@ def a_template(image: str = "nginx:1") -> PodTemplateSpec:
     return template
 
 
+@pytest.mark.surface("traps.skipped-rollback")
 def test_the_data_is_compact_sorted_and_escaped() -> None:
     template = a_template()
     template.metadata.annotations["note"] = "a < b && c > d \u2028"
@@ -36,6 +37,7 @@ def test_the_data_is_compact_sorted_and_escaped() -> None:
     )
 
 
+@pytest.mark.surface("revisions.name")
 def test_the_hash_is_that_of_a_recorded_kubernetes() -> None:
     recorded = json.loads((GOLDEN / "name.json").read_text())
     body = {**recorded["template"], "$patch": "replace"}

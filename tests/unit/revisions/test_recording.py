@@ -48,6 +48,7 @@ def image_of(revision: ControllerRevision) -> str:
     return revision.data.raw.decode().split('"image":"')[1].split('"')[0]
 
 
+@pytest.mark.surface("revisions.name", "revisions.labels-and-annotations")
 async def test_the_first_record_makes_revision_one(services: Services) -> None:
     owner = await stored_set(services, note="hello")
     revision = await record(services, owner)
@@ -65,6 +66,7 @@ async def test_the_first_record_makes_revision_one(services: Services) -> None:
     assert await services.fleet.get(CONTROLLER_REVISION, revision.metadata.name, "default") == revision
 
 
+@pytest.mark.surface("D3.hash")
 async def test_a_daemon_sets_revision_has_the_hash_under_another_label(services: Services) -> None:
     owner = (await services.fleet.create(a_daemon_set())).object
     labels = (await record(services, owner)).metadata.labels
@@ -72,6 +74,7 @@ async def test_a_daemon_sets_revision_has_the_hash_under_another_label(services:
     assert "controller.kubernetes.io/hash" not in labels
 
 
+@pytest.mark.surface("revisions.template-only")
 async def test_the_same_again_writes_nothing(services: Services) -> None:
     owner = await stored_set(services)
     first = await record(services, owner)
@@ -80,6 +83,7 @@ async def test_the_same_again_writes_nothing(services: Services) -> None:
     assert services.revisions.replica.state.version == version
 
 
+@pytest.mark.surface("revisions.same-object-again")
 async def test_an_earlier_template_gets_the_next_number(services: Services) -> None:
     owner = await stored_set(services)
     for image in ("nginx:1", "nginx:2", "nginx:3"):
@@ -90,6 +94,7 @@ async def test_an_earlier_template_gets_the_next_number(services: Services) -> N
     assert await numbers(services, owner) == {"nginx:1": 1, "nginx:3": 3, "nginx:2": 4}
 
 
+@pytest.mark.surface("traps.no-spurious-rollout")
 async def test_a_template_that_means_the_same_is_not_recorded_anew(services: Services) -> None:
     owner = await stored_set(services)
     sparse = ControllerRevision(metadata=meta("web-old", app="web"), revision=7)
@@ -107,6 +112,17 @@ async def test_a_template_that_means_the_same_is_not_recorded_anew(services: Ser
     assert await record(services, undefaulted) == old
 
 
+@pytest.mark.surface("S5.not-recorded", "revisions.template-only")
+async def test_what_is_not_of_the_template_makes_no_revision(services: Services) -> None:
+    owner = await stored_set(services)
+    first = await record(services, owner)
+    owner.spec.replicas = 9
+    owner.spec.update_strategy.type = "OnDelete"
+    owner.spec.volume_claim_templates.add().metadata.name = "data"
+    assert await record(services, owner) == first
+
+
+@pytest.mark.surface("revisions.change-cause")
 async def test_the_change_cause_is_taken_over(services: Services) -> None:
     owner = await stored_set(services)
     await record(services, owner)
@@ -116,6 +132,7 @@ async def test_the_change_cause_is_taken_over(services: Services) -> None:
     assert (await record(services, owner)).metadata.annotations[CHANGE_CAUSE] == "because"
 
 
+@pytest.mark.surface("revisions.change-cause")
 async def test_a_set_that_is_rolled_back_does_not_bring_the_cause_of_what_it_leaves(services: Services) -> None:
     first = await stored_set(services)
     first.metadata.annotations[CHANGE_CAUSE] = "begin"
@@ -130,21 +147,24 @@ async def test_a_set_that_is_rolled_back_does_not_bring_the_cause_of_what_it_lea
     assert (await record(services, back)).metadata.annotations[CHANGE_CAUSE] == "mend it"
 
 
-async def test_a_name_taken_by_other_data_raises_the_collision_count(services: Services) -> None:
+@pytest.mark.surface("revisions.collision")
+@pytest.mark.parametrize("collisions", [1, 2])
+async def test_a_name_taken_by_other_data_raises_the_collision_count(services: Services, collisions: int) -> None:
     owner = await stored_set(services)
     data = revision_data(owner.spec.template)
-    for collision in (0, 1):
+    for collision in range(collisions):
         taken = ControllerRevision(metadata=meta(f"web-{revision_hash(data, collision)}"), revision=1)
         taken.data.raw = b'{"spec":{}}'
         await services.fleet.create(taken)
     answer = await services.fleet.record_revision(owner)
-    assert answer.collision_count == 2
-    assert answer.revision.metadata.name == f"web-{revision_hash(data, 2)}"
-    owner.status.collision_count = 2
+    assert answer.collision_count == collisions
+    assert answer.revision.metadata.name == f"web-{revision_hash(data, collisions)}"
+    owner.status.collision_count = collisions
     again = await services.fleet.record_revision(owner)
-    assert (again.collision_count, again.revision) == (2, answer.revision)
+    assert (again.collision_count, again.revision) == (collisions, answer.revision)
 
 
+@pytest.mark.surface("revisions.adoption")
 async def test_a_set_adopts_the_orphans_that_it_selects(services: Services) -> None:
     first = await stored_set(services)
     for image in ("nginx:1", "nginx:2"):
@@ -215,6 +235,7 @@ async def test_revisions_can_be_had_by_the_sets_name(services: Services) -> None
     assert not await services.fleet.list_revisions(DAEMON_SET, "web", "default")
 
 
+@pytest.mark.surface("revisions.immutable-data")
 async def test_data_is_immutable_and_the_rest_is_not(services: Services) -> None:
     revision = await record(services, await stored_set(services))
     revision.revision = 5

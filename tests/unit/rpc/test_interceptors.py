@@ -13,8 +13,9 @@ import structlog
 from google.protobuf.wrappers_pb2 import BytesValue
 from structlog.testing import capture_logs
 
-from statefleet.errors import Conflict
+from statefleet.errors import BadRequest, Conflict, Forbidden
 from statefleet.rpc.hop import REQUEST_ID_KEY, depart, request_metadata
+from statefleet.rpc.identity import CALLED_FOR_KEY, GATEWAYS_GROUP, SERVICES_GROUP, Identity, caller, calling_for
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
 from statefleet.runtime.clock import SystemClock
@@ -22,6 +23,8 @@ from statefleet.runtime.logging import REQUEST_ID, configure
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
 from support.wires import NAME, Sample, SampleStub, add_sample_to_server
+
+FRONT = Identity("front", (SERVICES_GROUP,))
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +46,9 @@ class Served:
         )
         add_sample_to_server(servicer, self.server)
 
-    async def stub(self, interceptors: list[Any] | None = None) -> SampleStub:
+    async def stub(self, interceptors: list[Any] | None = None, identity: Identity = FRONT) -> SampleStub:
         await self.server.start()
-        return SampleStub(self.server.channel(interceptors=interceptors or ()))
+        return SampleStub(self.server.channel(identity, interceptors=interceptors or ()))
 
     def handled(self, method: str, code: str) -> float:
         return self.metrics.value("grpc_server_handled_total", grpc_service=NAME, grpc_method=method, grpc_code=code)
@@ -193,3 +196,56 @@ async def test_work_that_outlives_a_request_does_not_inherit_its_deadline() -> N
 
 async def test_outside_a_request_nothing_is_passed_on() -> None:
     assert (depart(None), depart(3.0), request_metadata()) == (None, 3.0, ())
+
+
+class Knowing(Sample):
+    """Notes who calls, and calls on where it is given a way to."""
+
+    def __init__(self, back: SampleStub | None = None) -> None:
+        self.callers: list[Identity] = []
+        self._back = back
+
+    async def ask(self, request: BytesValue, context: Any) -> BytesValue:
+        self.callers.append(caller(context))
+        if self._back is not None:
+            await self._back.ask(request)
+        return request
+
+
+ALICE = Identity("alice, the 1st", ("ops", "Bäckerei"))
+GATEWAY = Identity("gateway", (GATEWAYS_GROUP,))
+
+
+async def test_who_called_first_is_known_at_the_last_hop() -> None:
+    last = Knowing()
+    middle = Knowing(await Served(last).stub(client_interceptors()))
+    first = await Served(middle).stub(client_interceptors(), GATEWAY)
+    with calling_for(ALICE):
+        await first.ask(BytesValue())
+    await first.ask(BytesValue())
+    assert middle.callers == last.callers == [ALICE, GATEWAY]
+
+
+async def test_nobody_but_gateways_and_services_can_call_for_others() -> None:
+    served = Knowing()
+    stub = await Served(served).stub(client_interceptors(), Identity("mallory", ("system:masters",)))
+    with calling_for(ALICE), pytest.raises(Forbidden, match='User "mallory" cannot call for others'):
+        await stub.ask(BytesValue())
+    assert served.callers == []
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'["a"]', b'["a", "b"]', b'["a", [1]]', b"[1, []]", b"\xff"])
+async def test_an_unreadable_identity_is_nobodys(text: bytes) -> None:
+    served = Knowing()
+    stub = await Served(served).stub(client_interceptors(), GATEWAY)
+    with pytest.raises(BadRequest, match=CALLED_FOR_KEY):
+        await stub.ask(BytesValue(), metadata=((CALLED_FOR_KEY, text),))
+    assert served.callers == []
+
+
+async def test_calling_for_somebody_ends_with_its_block() -> None:
+    with calling_for(ALICE):
+        with calling_for(None):
+            assert request_metadata() == ()
+        assert [key for key, _ in request_metadata()] == [CALLED_FOR_KEY]
+    assert request_metadata() == ()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -17,12 +18,14 @@ from statefleet.api.workloads.v1.workload_store_pb2_grpc import (
     WorkloadStoreServicer,
     add_WorkloadStoreServicer_to_server,
 )
-from statefleet.errors import Unavailable
 from statefleet.rpc.certificates import Authority
 from statefleet.rpc.channel import connect
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
 from statefleet.rpc.tls import ClientTls, ServerTls
 from statefleet.runtime.clock import SystemClock
+from statefleet.runtime.metrics import Metrics
+from statefleet.runtime.rand import SystemRand
 from support.wires import Sample, add_sample_to_server
 
 STORE = "statefleet.api.workloads.v1.WorkloadStore"
@@ -67,6 +70,18 @@ async def test_reflection(channel: grpc.aio.Channel) -> None:
     assert {STORE, "grpc.health.v1.Health"} <= set(names)
 
 
+async def test_a_call_that_ends_well_is_counted_as_ok(tmp_path: Path) -> None:
+    metrics = Metrics()
+    counting = CallInterceptor(clock=SystemClock(), rand=SystemRand(1), metrics=metrics)
+    server = RpcServer(f"unix:{tmp_path}/rpc.sock", interceptors=[counting])
+    await server.start()
+    async with connect(f"unix:{tmp_path}/rpc.sock") as channel:
+        await health(channel).Check(HealthCheckRequest())
+    labels = {"grpc_service": "grpc.health.v1.Health", "grpc_method": "Check", "grpc_code": "OK"}
+    assert metrics.value("grpc_server_handled_total", **labels) == 1
+    await server.stop(None)
+
+
 async def test_a_client_without_a_certificate_is_turned_away(tmp_path: Path) -> None:
     authority = Authority(tmp_path, SystemClock())
     tls = ServerTls(authority.server("server", ["localhost"]), authority.certificate)
@@ -75,6 +90,7 @@ async def test_a_client_without_a_certificate_is_turned_away(tmp_path: Path) -> 
     await server.start()
     anonymous = connect(f"unix:{tmp_path}/rpc.sock", tls=ClientTls(authority.certificate, server_name="localhost"))
     async with anonymous as channel:
-        with pytest.raises(Unavailable):
+        with pytest.raises(grpc.aio.AioRpcError) as told:
             await health(channel).Check(HealthCheckRequest(), timeout=5)
+        assert told.value.code() is grpc.StatusCode.UNAVAILABLE
     await server.stop(None)

@@ -3,13 +3,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 
-from statefleet.runtime.logging import REQUEST_ID, configure
+from statefleet.api.core.v1.config_pb2 import Secret
+from statefleet.runtime.logging import HIDDEN, REQUEST_ID, configure
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +94,28 @@ def test_text_for_a_terminal() -> None:
 def test_unknown_options(options: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="unknown log"):
         configure(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_secret_gets_into_a_line(form: str) -> None:
+    """Neither by its name, nor within an object or bytes, nor as a variable of a function that failed."""
+    stream, log = logged(level="debug", form=form)
+    password = secrets.token_hex(8)
+    secret = Secret(data={"password": password.encode()})
+    secret.metadata.name = "web"
+
+    def fail(value: str, held: Secret) -> None:
+        raise ValueError("it failed")
+
+    log.debug("named", token=password, Authorization=f"Bearer {password}")
+    log.debug("held", secret_object=secret, wire=secret.SerializeToString())
+    try:
+        fail(password, secret)
+    except ValueError:
+        log.exception("failed")
+        logging.getLogger("library").exception("failed too")
+    text = stream.getvalue()
+    assert password not in text
+    assert "Secret web" in text
+    assert text.count("it failed") >= 2
+    assert HIDDEN in text

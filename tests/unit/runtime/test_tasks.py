@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import uuid
 
 import pytest
 from structlog.testing import capture_logs
@@ -71,6 +73,13 @@ def test_a_seed_repeats() -> None:
     assert set(SystemRand(1).suffix(1000)) == set(SAFE_ALPHABET)
 
 
+def test_a_uuid_is_a_random_one() -> None:
+    made = [SystemRand(seed).uuid() for seed in range(100)]
+    read = [uuid.UUID(each) for each in made]
+    assert [str(each) for each in read] == made
+    assert {(each.version, each.variant) for each in read} == {(4, uuid.RFC_4122)}
+
+
 def test_without_a_seed_nothing_repeats() -> None:
     assert SystemRand().uuid() != SystemRand().uuid()
 
@@ -81,3 +90,19 @@ async def test_the_clock_goes_on() -> None:
     await clock.sleep(0.01)
     assert clock.monotonic() - steady >= 0.009
     assert clock.now() == pytest.approx(wall, abs=60)
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_complaint() -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    async with Tasks("owner") as tasks:
+        tasks.spawn(fail(), "failing", awaited=True)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(tasks) == 0
+    gc.collect()
+    assert complaints == []

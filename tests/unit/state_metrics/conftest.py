@@ -16,4 +16,4 @@ def held() -> HeldObjects:
 
 @pytest.fixture
 def exposition(held: HeldObjects) -> StateExposition:
-    return StateExposition(held)  # type: ignore[arg-type]
+    return StateExposition(held, lambda _: True)  # type: ignore[arg-type]

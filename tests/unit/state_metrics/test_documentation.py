@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from statefleet.state_metrics.rollouts import ROLLOUTS
 from support.prometheus_text import families, problems, promtool
 
 PROMETHEUS = Path(__file__).parents[3] / "deploy" / "prometheus"
+_LABELS = re.compile(r"\{.*?\}|by \(.*?\)")
+DASHBOARDS = PROMETHEUS.parent / "grafana" / "dashboards"
 _OBJECTS = re.compile(r"(?<=-->\n)(?:\|.*\n)*(?=<!-- end of objects -->)")
 _NAME = re.compile(r"\b(?:kube|statefleet|workqueue|apiserver|grpc)_[a-z_]+")
 _PART = re.compile(r"_(?:bucket|count|sum)$")
@@ -67,7 +70,7 @@ def test_every_metric_of_stores_and_queues_is_written_about() -> None:
     assert {row.split("`")[1] for row in rows(families(page))} <= told()
 
 
-@pytest.mark.parametrize("name", ["rules.yml", "rules_test.yml", "prometheus.yml", "alertmanager.yml"])
+@pytest.mark.parametrize("name", sorted(file.name for file in PROMETHEUS.glob("*.yml")))
 def test_the_configuration_names_metrics_that_there_are(name: str) -> None:
     text = (PROMETHEUS / name).read_text(encoding="utf-8")
     assert yaml.safe_load(text)
@@ -77,8 +80,18 @@ def test_the_configuration_names_metrics_that_there_are(name: str) -> None:
 
 def test_prometheus_takes_the_configuration() -> None:
     assert promtool("check", "config", str(PROMETHEUS / "prometheus.yml")) == []
+    assert promtool("check", "config", str(PROMETHEUS / "fleet.yml")) == []
     assert promtool("check", "rules", str(PROMETHEUS / "rules.yml")) == []
     assert promtool("test", "rules", str(PROMETHEUS / "rules_test.yml")) == []
+
+
+@pytest.mark.parametrize("file", sorted(DASHBOARDS.glob("*.json")), ids=lambda file: str(file.stem))
+def test_a_dashboard_shows_metrics_that_there_are(file: Path) -> None:
+    panels = json.loads(file.read_text(encoding="utf-8"))["panels"]
+    expressions = [target["expr"] for panel in panels for target in panel["targets"]]
+    used = [set(_NAME.findall(_LABELS.sub("", expression))) for expression in expressions]
+    assert all(used)
+    assert {_PART.sub("", name) for names in used for name in names} <= told()
 
 
 def test_an_alert_that_is_held_back_is_one_that_there_is() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
@@ -25,6 +27,7 @@ def web() -> StatefulSet:
     return message
 
 
+@pytest.mark.surface("S5.names", "S6.labels", "S6.host", "S6.owner")
 def test_a_new_pod() -> None:
     owner = web()
     made = new_pod(owner, owner.spec.template, 7, "web-abc")
@@ -104,6 +107,7 @@ def test_the_template_of_a_revision() -> None:
     assert template.spec.containers[0].image == "nginx:1"
 
 
+@pytest.mark.surface("S8.observed")
 def test_a_status_write_names_the_set_and_keeps_conditions() -> None:
     owner = web()
     owner.status.conditions.add(type="Paused", status="True")

@@ -34,6 +34,7 @@ def only(seen: Observed) -> Action:
     return action
 
 
+@pytest.mark.surface("S5.names")
 def test_missing_claims_come_with_the_pod() -> None:
     action = only(with_claims("-", claims_die_with_set=True))
     assert isinstance(action, CreatePod)
@@ -99,6 +100,7 @@ OWNERS: list[tuple[str, bool, bool, bool, tuple[Reference, ...], tuple[Reference
 ]
 
 
+@pytest.mark.surface("S5.retention")
 @pytest.mark.parametrize(
     ("stays", "with_set", "with_scale", "before", "after"),
     [row[1:] for row in OWNERS],
@@ -114,6 +116,7 @@ def test_owners(
     assert changed == ([] if before == after else [after])
 
 
+@pytest.mark.surface("S5.retention")
 def test_a_pod_is_scaled_away_only_after_its_claims_are_its_own() -> None:
     actions = plan(with_claims("A+", (), claims_die_with_scale=True, replicas=0, parallel=True)).actions
     (delete,) = (action for action in actions if isinstance(action, DeletePod))

@@ -18,12 +18,15 @@ from statefleet.objects.kinds import (
     WORKLOADS,
     kind_of,
 )
+from statefleet.objects.meta import REVISION_LABEL
+from statefleet.objects.pods import is_ready
 from statefleet.objects.times import to_time
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.loop import Worker
 from statefleet.runtime.tasks import Tasks
 from statefleet.statefulset.controller import WATCHED_KINDS, StatefulSetController
+from support.daemon_objects import copy_of
 from support.fleet_objects import stateful_set
 from support.node_stand_in import NodeStandIn
 from support.stores import ManualClock
@@ -70,6 +73,14 @@ class Bench:
     def count(self, write: str) -> int:
         return sum(1 for written in self.fleet.writes if written.startswith(write))
 
+    def told(self) -> list[tuple[str, str, str]]:
+        return [(event.type, event.reason, event.message) for event in self.fleet.all(EVENT)]
+
+    def is_replaced(self, pod: Any) -> bool:
+        """Return whether another pod of the name is Ready."""
+        found = self.fleet.find(POD, pod.metadata.name)
+        return found is not None and found.metadata.uid != pod.metadata.uid and is_ready(found)
+
     async def until(self, condition: Callable[[], bool]) -> None:
         for _ in range(600):
             if condition():
@@ -92,6 +103,7 @@ def bench() -> Bench:
     return Bench()
 
 
+@pytest.mark.surface("revisions.template-only")
 async def test_a_template_is_recorded_once(bench: Bench) -> None:
     bench.fleet.put(stateful_set())
     async with bench.running():
@@ -119,6 +131,7 @@ async def test_each_pod_costs_the_writes_it_needs(bench: Bench) -> None:
     assert bench.count("update_status StatefulSet") <= 5
 
 
+@pytest.mark.surface("S3.one-failure", "S10.pods")
 async def test_one_create_that_fails_holds_up_no_other_and_is_told(bench: Bench) -> None:
     def fail(verb: str, message: Any) -> None:
         if (verb, message.metadata.name) == ("create", "web-1"):
@@ -135,6 +148,7 @@ async def test_one_create_that_fails_holds_up_no_other_and_is_told(bench: Bench)
         await bench.until_done("nginx:1", 6)
 
 
+@pytest.mark.surface("S5.names", "S10.pods", "S10.claims")
 async def test_a_claim_that_cannot_be_made_keeps_its_pod_from_being_made(bench: Bench) -> None:
     def fail(verb: str, message: Any) -> None:
         if kind_of(message) is PERSISTENT_VOLUME_CLAIM:
@@ -147,7 +161,7 @@ async def test_a_claim_that_cannot_be_made_keeps_its_pod_from_being_made(bench: 
     async with bench.running():
         await bench.until(lambda: len(bench.fleet.all(EVENT)) == 2)
         assert bench.images() == []
-        assert {(event.type, event.reason, event.message) for event in bench.fleet.all(EVENT)} == {
+        assert set(bench.told()) == {
             (
                 "Warning",
                 "FailedCreate",
@@ -161,6 +175,81 @@ async def test_a_claim_that_cannot_be_made_keeps_its_pod_from_being_made(bench: 
         }
         bench.fleet.before = lambda _verb, _message: None
         await bench.until_done("nginx:1", 1)
+        await bench.until(lambda: len(bench.fleet.all(EVENT)) == 4)
+    done = "create Claim data-web-0 Pod web-0 in StatefulSet web success"
+    assert ("Normal", "SuccessfulCreate", done) in bench.told()
+
+
+@pytest.mark.surface("S10.pods")
+async def test_a_pod_that_cannot_be_deleted_is_told_of(bench: Bench) -> None:
+    def fail(verb: str, message: Any) -> None:
+        if verb == "delete":
+            raise Forbidden("not now")
+
+    bench.fleet.put(stateful_set(replicas=1))
+    async with bench.running():
+        await bench.until_done("nginx:1", 1)
+        bench.fleet.before = fail
+        bench.change(replicas=0)
+        told = ("Warning", "FailedDelete", "delete Pod web-0 in StatefulSet web failed error: not now")
+        await bench.until(lambda: told in bench.told())
+        bench.fleet.before = lambda _verb, _message: None
+        told = ("Normal", "SuccessfulDelete", "delete Pod web-0 in StatefulSet web successful")
+        await bench.until(lambda: told in bench.told())
+    assert {event.source.component for event in bench.fleet.all(EVENT)} == {"statefulset-controller"}
+
+
+@pytest.mark.surface("S3.ended-pods")
+@pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+async def test_a_pod_that_has_ended_is_made_again_as_it_was(bench: Bench, policy: str, phase: str) -> None:
+    wanted = stateful_set(replicas=2, pod_management_policy=policy)
+    wanted.spec.update_strategy.rolling_update.partition = 1
+    bench.fleet.put(wanted)
+    images = {"web-0": "nginx:1", "web-1": "nginx:2"}
+    async with bench.running():
+        await bench.until_done("nginx:1", 2)
+        bench.change(image="nginx:2")
+        await bench.until(lambda: bench.images() == list(images.values()) and bench.set.status.ready_replicas == 2)
+        for name, image in images.items():
+            ended = copy_of(bench.fleet.find(POD, name))
+            ended.status.phase = phase
+            bench.fleet.put(ended)
+            await bench.until(lambda ended=ended: bench.is_replaced(ended))  # type: ignore[misc]
+            again = bench.fleet.find(POD, name)
+            assert again.spec.containers[0].image == image
+            assert again.metadata.labels[REVISION_LABEL] == ended.metadata.labels[REVISION_LABEL]
+        await bench.until(lambda: bench.set.status.ready_replicas == 2)
+
+
+@pytest.mark.surface("S3.slow-start")
+async def test_where_no_pod_can_be_made_little_is_tried(bench: Bench) -> None:
+    tried = set()
+
+    def fail(verb: str, message: Any) -> None:
+        if verb == "create" and kind_of(message) is POD:
+            tried.add(message.metadata.name)
+            raise Forbidden("exceeded quota")
+
+    bench.fleet.before = fail
+    bench.fleet.put(stateful_set(replicas=100, pod_management_policy="Parallel"))
+    async with bench.running():
+        await bench.until(lambda: bench.set.status.observed_generation == 1)
+        await bench.clock.advance(60)
+    assert 0 < len(tried) < 20
+
+
+@pytest.mark.surface("S8.observed", "revisions.collision")
+async def test_collisions_are_counted_in_the_status(bench: Bench) -> None:
+    bench.fleet.collisions = 2
+    bench.fleet.put(stateful_set())
+    async with bench.running():
+        await bench.until_done("nginx:1")
+        assert bench.set.status.collision_count == 2
+        bench.fleet.collisions = 0
+        bench.change(image="nginx:2")
+        await bench.until_done("nginx:2")
+    assert bench.set.status.collision_count == 2
 
 
 async def test_a_set_being_deleted_is_left_alone_but_for_its_status(bench: Bench) -> None:

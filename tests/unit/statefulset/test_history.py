@@ -21,6 +21,7 @@ ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.surface("revisions.limit")
 @pytest.mark.parametrize(
     ("sketch", "revisions", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )

@@ -22,6 +22,7 @@ def test_a_set_with_its_defaults() -> None:
     assert (set_view(bare).replicas, set_view(bare).partition, set_view(bare).history_limit) == (1, None, 10)
 
 
+@pytest.mark.surface("S3.all-at-once")
 def test_a_set_with_everything() -> None:
     message = stateful_set(pod_management_policy="Parallel", min_ready_seconds=7, revision_history_limit=0)
     message.spec.update_strategy.type = "OnDelete"
@@ -43,6 +44,7 @@ def test_a_set_with_everything() -> None:
     assert (view.claim_templates, view.deleting, view.history_limit) == (("data",), True, 0)
 
 
+@pytest.mark.surface("S2.max-unavailable")
 @pytest.mark.parametrize(
     ("value", "replicas", "expected"),
     [

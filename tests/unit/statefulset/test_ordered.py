@@ -35,6 +35,7 @@ SCALING: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.surface("S1.scale-down-first", "S3.ended-pods", "S5.start", "S4.identity")
 @pytest.mark.parametrize(
     ("sketch", "expected", "spec"), [row[1:] for row in SCALING], ids=[row[0] for row in SCALING]
 )
@@ -55,6 +56,8 @@ UPDATING: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("scaling up goes first, at the update revision", "A+ A+ -", "AB", "+2B", {}),
     ("an unavailable pod stops it", "A~ A+ A+", "AB", "", {}),
     ("a missing pod stops it", "A+ - A+", "AB", "+1B", {}),
+    ("a terminating pod stops it", "A/ A+ A+", "AB", "", {}),
+    ("a pod that is not available yet stops it", "A+5 A+ A+", "AB", "", {"min_ready_seconds": 30}),
     ("several at once where allowed", "A+ A+ A+ A+", "AB", "-3 outdated, -2 outdated", {"max_unavailable": 2}),
     ("all of them back before the next ones", "A+ A+ B+ B.", "AB", "", {"max_unavailable": 2}),
     ("OnDelete touches none", "A+ A+ A+", "AB", "", {"on_delete": True}),
@@ -64,10 +67,21 @@ UPDATING: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("null rollingUpdate updates all", "A+ A+ A+", "AB", "-2 outdated", {"partition": None}),
     ("null rollingUpdate keeps the lower ones as they were", "- A+ B+", "AB", "+0A", {"partition": None}),
     ("null rollingUpdate makes the upper ones updated", "A+ - B+", "AB", "+1B", {"partition": None}),
+    ("null rollingUpdate counts from the start", "- A+ B+", "AB", "+10A", {"partition": None, "start": 10}),
     ("a rollback in the middle goes back from the top", "A+ A+ B+", "AA", "-2 outdated", {}),
 ]
 
 
+@pytest.mark.surface(
+    "S1.order",
+    "S1.partition",
+    "S1.stops",
+    "S1.scale-down-first",
+    "S1.below-partition",
+    "S1.null-rolling-update",
+    "S2.max-unavailable",
+    "S7.on-delete",
+)
 @pytest.mark.parametrize(
     ("sketch", "revisions", "expected", "spec"), [row[1:] for row in UPDATING], ids=[row[0] for row in UPDATING]
 )
@@ -96,6 +110,7 @@ BROKEN: list[tuple[str, str, str, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.surface("S1.broken-first")
 @pytest.mark.parametrize(
     ("sketch", "revisions", "expected", "spec"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN]
 )
@@ -103,6 +118,7 @@ def test_broken_pods(sketch: str, revisions: str, expected: str, spec: dict[str,
     assert sketch_plan(plan(observed(sketch, revisions, **spec))) == expected
 
 
+@pytest.mark.surface("S3.min-ready")
 def test_min_ready_seconds_gate_the_next_pod() -> None:
     step = plan(observed("A+10 -", min_ready_seconds=30))
     assert (step.actions, step.look_again_in) == ((), 20.0)
@@ -110,6 +126,7 @@ def test_min_ready_seconds_gate_the_next_pod() -> None:
     assert sketch_plan(plan(observed("A+30 -", min_ready_seconds=30))) == "+1A"
 
 
+@pytest.mark.surface("S3.min-ready")
 def test_min_ready_seconds_gate_scaling_down() -> None:
     assert sketch_plan(plan(observed("A+ A+5 A+5", replicas=1, min_ready_seconds=30))) == ""
     assert sketch_plan(plan(observed("A+ A+ A+5", replicas=1, min_ready_seconds=30))) == "-2 scaled down"

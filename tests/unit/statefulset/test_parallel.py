@@ -12,6 +12,7 @@ from support.set_sketch import observed, sketch_plan
 ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("all pods are made at once", "- - -", "AA", "+0A, +1A, +2A", {}),
     ("whatever the others do", "A. - Ax", "AA", "+1A, -2 failed", {}),
+    ("one that succeeded is deleted too", "A+ A0", "AA", "-1 failed", {}),
     ("one that failed and terminates is waited for", "A+ A/", "AA", "", {}),
     ("all surplus pods go at once", "A+ A+ A. A/", "AA", "-2 scaled down, -1 scaled down", {"replicas": 1}),
     ("making, removing and updating go together", "A+ - A+ A+", "AB", "+1B, -3 scaled down", {"replicas": 3}),
@@ -48,6 +49,17 @@ ROWS: list[tuple[str, str, str, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.surface(
+    "S1.order",
+    "S1.partition",
+    "S1.below-partition",
+    "S2.max-unavailable",
+    "S2.down-first",
+    "S3.ended-pods",
+    "S7.on-delete",
+    "S3.all-at-once",
+    "S4.identity",
+)
 @pytest.mark.parametrize(
     ("sketch", "revisions", "expected", "spec"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
@@ -55,6 +67,7 @@ def test_parallel(sketch: str, revisions: str, expected: str, spec: dict[str, An
     assert sketch_plan(plan(observed(sketch, revisions, parallel=True, **spec))) == expected
 
 
+@pytest.mark.surface("S3.min-ready")
 def test_pods_not_ready_for_long_enough_count_as_down() -> None:
     young = observed("A+ A+ B+5", "AB", parallel=True, min_ready_seconds=30)
     assert sketch_plan(plan(young)) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.surface("S3.available", "S7.status", "S8.counts", "S8.complete", "S8.observed")
 @pytest.mark.parametrize(
     ("sketch", "revisions", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
@@ -41,3 +43,8 @@ def test_status(sketch: str, revisions: str, spec: dict[str, Any], expected: str
     )
     assert "/".join(map(str, counts)) + " " + status.current_revision + status.update_revision == expected
     assert status.observed_generation == 7
+
+
+@pytest.mark.surface("S8.observed")
+def test_collisions_are_told() -> None:
+    assert plan(replace(observed("A+"), collision_count=2)).status.collision_count == 2

@@ -31,7 +31,8 @@ class Fleet:
         self.coordination = LocalCoordination()
         self.log: MemoryLog = MemoryLog()
         self.snapshots = MemoryLog()
-        self.settings = ReplicaSettings(snapshots=SnapshotSettings(records=5, seconds=60, pause_seconds=10))
+        snapshots = SnapshotSettings(records=5, seconds=60, pause_seconds=10)
+        self.settings = ReplicaSettings(snapshots=snapshots, raise_level_to=0)
 
     def replica(self, member: str = "a", **options: object) -> Replica:
         arguments: dict[str, object] = {"member": member, "settings": self.settings} | options
@@ -262,6 +263,59 @@ async def test_a_reader_below_the_start_of_the_log_reloads_a_snapshot(fleet: Fle
         watcher.take()
     await follower.read_barrier()
     assert image_bytes(follower.state.image()) == image_bytes(leader.state.image())
+
+
+async def test_a_log_that_is_away_for_a_while_delays_a_snapshot_and_nothing_else(fleet: Fleet) -> None:
+    fleet.snapshots = snapshots = Away()
+    replica = await fleet.start()
+    for n in range(6):
+        await replica.propose(transaction(put(f"p{n}")))
+    snapshots.away = True
+    await fleet.clock.advance(11)
+    assert replica.is_leader
+    snapshots.away = False
+    await fleet.clock.advance(11)
+    assert [snapshot.next_offset for snapshot in await Snapshots(snapshots).complete()] == [7]
+
+
+async def test_a_snapshot_that_cannot_be_read_for_a_while_is_loaded_later(fleet: Fleet) -> None:
+    fleet.snapshots = snapshots = Away()
+    leader = await fleet.start("a")
+    fleet.log = lagging = Lagging(fleet.log)  # type: ignore[assignment]
+    follower = await fleet.start("b")
+    lagging.hold.clear()
+    for n in range(4):
+        await leader.propose(transaction(put(f"p{n}")))
+    await leader.snapshot()
+    await fleet.clock.advance(1000)
+    await leader.propose(transaction(put("last")))
+    await leader.snapshot()
+    snapshots.away = True
+    lagging.hold.set()
+    await settle()
+    assert len(follower.state) == 0
+    snapshots.away = False
+    await fleet.clock.advance(2)
+    await follower.read_barrier()
+    assert image_bytes(follower.state.image()) == image_bytes(leader.state.image())
+
+
+class Away(MemoryLog):
+    """A log that can be away."""
+
+    away = False
+
+    async def append(self, payload: bytes) -> int:
+        self._check()
+        return await super().append(payload)
+
+    async def start(self) -> int:
+        self._check()
+        return await super().start()
+
+    def _check(self) -> None:
+        if self.away:
+            raise Unavailable("the log is away")
 
 
 class Lagging:

@@ -4,6 +4,7 @@ import pytest
 
 from statefleet.api.log.v1.log_pb2 import ShardClaim, SnapshotChunk
 from statefleet.errors import Unavailable
+from statefleet.store.image import Image
 from statefleet.store.keeper import SnapshotKeeper, SnapshotSettings
 from statefleet.store.memory_log import MemoryLog
 from statefleet.store.snapshot import PART_BYTES, Snapshots, chunks
@@ -146,6 +147,15 @@ async def test_a_log_that_begins_behind_every_snapshot_is_an_error() -> None:
         await kept.loaded()
 
 
+async def test_a_log_that_ends_before_a_snapshot_does_has_lost_records() -> None:
+    kept = Kept()
+    for _ in range(9):
+        await kept.log.append(b"record")
+    await kept.keeper.save(state_at(9000, 1), 10)
+    with pytest.raises(Unavailable, match="it ends at 9"):
+        await kept.loaded()
+
+
 async def test_a_snapshot_is_due_by_records_or_by_time_but_not_too_often() -> None:
     kept = Kept()
     assert not kept.keeper.due(500)
@@ -158,3 +168,10 @@ async def test_a_snapshot_is_due_by_records_or_by_time_but_not_too_often() -> No
     await kept.keeper.save(state_at(10_000, 1), 1)
     await kept.clock.advance(1000)
     assert not kept.keeper.due(1)
+
+
+async def test_epochs_of_any_size_number_snapshots() -> None:
+    snapshots = Snapshots(MemoryLog())
+    found = [await snapshots.save(Image(epoch=epoch), 0) for epoch in (1, 2**33, 2**63)]
+    assert len({snapshot.snapshot_id for snapshot in found}) == 3
+    assert await snapshots.complete() == found

@@ -41,3 +41,15 @@ async def test_a_failure_ends_the_waiting_but_not_what_was_reached() -> None:
     with pytest.raises(Unavailable):
         await line.reach(4)
     await line.reach(3)
+
+
+async def test_those_who_gave_up_are_not_kept_for_a_level_that_never_comes() -> None:
+    line = Waterline()
+    stays = asyncio.ensure_future(line.reach(10**9))
+    for _ in range(1000):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await line.reach(10**9)
+    assert len(line) <= 4
+    line.rise(10**9)
+    await stays

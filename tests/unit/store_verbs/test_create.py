@@ -75,6 +75,7 @@ async def test_without_any_name_the_object_is_invalid(services: Services) -> Non
     )
 
 
+@pytest.mark.surface("texts.already-exists")
 async def test_a_taken_name_is_refused_in_kubernetes_words(services: Services) -> None:
     await services.fleet.create(a_config_map("cm1"))
     with pytest.raises(AlreadyExists) as caught:

@@ -29,6 +29,7 @@ async def test_objects_come_by_namespace_and_name(services: Services) -> None:
     assert [item.metadata.name for item in only.items] == ["a", "b"]
 
 
+@pytest.mark.surface("requests.limit-continue")
 async def test_pages_show_one_version_while_writes_go_on(services: Services) -> None:
     await fill(services, 10)
     first = await services.fleet.list(CONFIG_MAP, "default", limit=4)
@@ -86,6 +87,7 @@ async def test_a_token_that_was_not_given_out_is_refused(services: Services, tok
         await services.fleet.list(CONFIG_MAP, "default", continue_token=token)
 
 
+@pytest.mark.surface("requests.resource-version-match")
 async def test_an_exact_version_is_shown_as_it_was(services: Services) -> None:
     await fill(services, 2)
     version = (await services.fleet.list(CONFIG_MAP, "default")).resource_version

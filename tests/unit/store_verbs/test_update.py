@@ -51,6 +51,7 @@ async def test_what_changes_nothing_writes_nothing(services: Services) -> None:
     assert services.workloads.replica.state.version == int(stored.metadata.resource_version)
 
 
+@pytest.mark.surface("texts.conflict")
 async def test_a_version_that_is_named_must_be_the_newest(services: Services) -> None:
     stored = (await services.fleet.create(a_config_map("x"))).object
     await services.fleet.update(a_config_map("x", data={"a": "1"}))
@@ -94,6 +95,7 @@ async def test_another_uid_is_a_conflict(services: Services) -> None:
     assert f"UID in precondition: other, UID in object meta: {stored.metadata.uid}" in caught.value.message
 
 
+@pytest.mark.surface("texts.not-found")
 async def test_what_does_not_exist_is_not_found(services: Services) -> None:
     with pytest.raises(NotFound) as caught:
         await services.fleet.update(a_stateful_set("nope"))

@@ -67,6 +67,7 @@ async def test_without_a_version_it_begins_with_what_there_is(services: Services
         assert await watch.told(1) == [(DELETED, "a")]
 
 
+@pytest.mark.surface("traps.watch-list")
 async def test_initial_events_end_with_a_bookmark(services: Services) -> None:
     await services.fleet.create(a_config_map("a"))
     version = now(services)
@@ -97,6 +98,7 @@ async def test_initial_events_say_no_version_before_they_are_complete(services: 
         assert (len(second.events), second.resource_version) == (1, now(services))
 
 
+@pytest.mark.surface("requests.resource-version")
 async def test_it_goes_on_after_a_version_without_gap_or_repetition(services: Services) -> None:
     await services.fleet.create(a_config_map("a"))
     version = now(services)
@@ -187,6 +189,7 @@ async def test_only_the_namespace_asked_for(services: Services) -> None:
         assert await watch.told(1) == [(ADDED, "b")]
 
 
+@pytest.mark.surface("requests.bookmarks")
 async def test_an_idle_watcher_gets_bookmarks_that_pass_over_what_it_does_not_watch(services: Services) -> None:
     async with watching(services, "StatefulSet", allow_bookmarks=True, resource_version=now(services)) as watch:
         await settle()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from statefleet.api.core.v1.event_pb2 import Event
-from statefleet.errors import TooManyRequests
+from statefleet.errors import BadRequest, TooManyRequests
 from statefleet.objects.kinds import EVENT
-from statefleet.workloads.events import EventSettings, due_events
+from statefleet.workloads.events import EVENTS_AT_ONCE, EventSettings, due_events
 from support.objects import meta
 from support.opened_services import Services, opened_services
 
@@ -28,6 +28,33 @@ async def test_they_do_not_touch_the_other_objects_log(services: Services) -> No
     await services.fleet.create(an_event("a", services.clock.now()))
     assert services.workloads.replica.state.version == before
     assert await names(services) == ["a"]
+
+
+async def test_events_recorded_together_are_all_there_each_under_its_name(services: Services) -> None:
+    now = services.clock.now()
+    await services.fleet.record_events([an_event("a", now), an_event("b", now)])
+    again = an_event("b", now)
+    again.count = 2
+    assert await services.fleet.record_events([again, an_event("c", now)]) == {}
+    found = {each.metadata.name: each for each in (await services.fleet.list(EVENT)).items}
+    assert {name: event.count for name, event in found.items()} == {"a": 1, "b": 2, "c": 1}
+    assert found["b"].metadata.creation_timestamp.seconds == int(now)
+
+
+async def test_an_event_that_is_refused_keeps_no_other_from_being_recorded(services: Services) -> None:
+    now = services.clock.now()
+    lost = an_event("lost", now)
+    lost.metadata.namespace = "nowhere"
+    refused = await services.fleet.record_events([an_event("a", now), lost, an_event("b", now)])
+    assert refused == {1: 'namespaces "nowhere" not found'}
+    assert await names(services) == ["a", "b"]
+
+
+async def test_more_events_than_fit_are_refused_whole(services: Services) -> None:
+    events = [an_event(f"e{number}", services.clock.now()) for number in range(EVENTS_AT_ONCE + 1)]
+    with pytest.raises(BadRequest, match="at most 500"):
+        await services.fleet.record_events(events)
+    assert await names(services) == []
 
 
 async def test_an_hour_after_its_last_occurrence_one_goes(services: Services) -> None:

@@ -41,6 +41,7 @@ async def test_declared_kinds_begin_without_status_and_count_their_spec(services
     assert (await services.fleet.update(budget)).object.metadata.generation == 2
 
 
+@pytest.mark.surface("D3.template-generation")
 async def test_a_daemon_set_counts_the_changes_of_its_template(services: Services) -> None:
     counted = "deprecated.daemonset.template.generation"
     stored = (await services.fleet.create(a_daemon_set())).object
@@ -64,6 +65,7 @@ async def test_a_template_is_judged_at_once(services: Services) -> None:
         await services.fleet.create(broken)
 
 
+@pytest.mark.surface("requests.scale")
 async def test_a_scale_shows_the_set(services: Services) -> None:
     stored = (await services.fleet.create(a_stateful_set(replicas=2))).object
     scale = await services.fleet.get_scale(STATEFUL_SET, "web", "default")

@@ -13,9 +13,11 @@ import structlog
 from statefleet.agent.place import Place
 from statefleet.agent.runner import PodRunner
 from statefleet.agent.runtime import Runtime
+from statefleet.agent.usage import batches, node_usage
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
+from statefleet.api.nodes.v1.usage_pb2 import NodeUsage
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent, WatchResponse
 from statefleet.client.fleet import Fleet
 from statefleet.errors import FleetError, NotFound
@@ -50,6 +52,7 @@ class Agent:
         self._nodes_of: dict[str, str] = {}
         self._session = 0
         self._interval = 10.0
+        self._usage_interval = 0.0
         self._heard = False
         self._pods = Tasks("agent pods")
         self._events = EventSink(fleet, clock)
@@ -109,23 +112,48 @@ class Agent:
                 else:
                     break
             self._session, self._interval = answer.session, answer.heartbeat_interval_seconds
+            self._usage_interval = answer.usage_interval_seconds
             for stored in answer.nodes:
                 # The registry keeps to the network that the node was first given.
                 self._places[stored.metadata.name].node.spec.pod_cidr = stored.spec.pod_cidr
         self._is_heard()
 
     async def _beat(self) -> None:
+        """Send heartbeats, and with some of them what is used: as often as the registry asks for it."""
+        beat = self._clock.monotonic() + self._interval
+        report = self._next_report()
         while True:
-            await self._clock.sleep(self._interval)
+            await self._clock.sleep(min(beat, report) - self._clock.monotonic())
+            is_due = self._clock.monotonic() >= report
+            beat = self._clock.monotonic() + self._interval
+            if is_due:
+                report = self._next_report(self._usage_interval)
             try:
-                answer = await self._fleet.heartbeat(list(self._places), self._session, timeout=self._interval)
-                if answer.lost:
-                    await self._regain(answer.lost)
+                await self._send(with_usage=is_due)
             except FleetError as error:
                 _log.warning("heartbeat failed", error=error.message)
                 self._heard = False
             else:
                 self._is_heard()
+
+    def _next_report(self, after: float = 0.0) -> float:
+        """Return when to say what is used, in monotonic seconds; never to a registry that does not ask for it."""
+        return self._clock.monotonic() + after if self._usage_interval else float("inf")
+
+    async def _send(self, *, with_usage: bool) -> None:
+        """Send a heartbeat of all nodes; what is used comes with it, and in further ones where it is too much."""
+        now, places = self._clock.now(), list(self._places.values()) if with_usage else []
+        usages = batches(
+            node_usage(place, self._runtime, now) for place in places if place.node.metadata.name in self._places
+        )
+        await self._heartbeat(list(self._places), next(usages))
+        for batch in usages:
+            await self._heartbeat([usage.node for usage in batch], batch)
+
+    async def _heartbeat(self, nodes: Sequence[str], usage: Sequence[NodeUsage]) -> None:
+        answer = await self._fleet.heartbeat(nodes, self._session, usage=usage, timeout=self._interval)
+        if answer.lost:
+            await self._regain(answer.lost)
 
     def _is_heard(self) -> None:
         """Go on from a heartbeat that was taken: after one that was not, pods may have been said not to be ready."""

@@ -16,6 +16,9 @@ PREFIX = "simulation.statefleet.io/"
 BAD_IMAGE = r"(:bad$)|nonexistent|non-existent"
 """Images that cannot be pulled, unless told otherwise: a tag `bad`, or a name that says that there is none."""
 
+MOST_USAGE = 1000.0
+"""How many times of what it requests a container can be said to use."""
+
 
 class BehaviourError(ValueError):
     """An annotation that cannot be read; the message names it and says what it takes."""
@@ -37,6 +40,8 @@ class Behaviour:
     """Whether it ever becomes ready."""
     bad_image: str = BAD_IMAGE
     """A regular expression: an image in which it is found cannot be pulled."""
+    usage: float = 0.0
+    """How much of what it requests the container is said to use, such as 0.5 for half."""
 
     def for_pod(self, annotations: Mapping[str, str]) -> Behaviour:
         """Return the behaviour with a pod's annotations applied. Raises BehaviourError."""
@@ -65,6 +70,16 @@ def _seconds(key: str, text: str) -> float:
     return value
 
 
+def _fraction(key: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MOST_USAGE:
+        raise BehaviourError(f"annotation {key}: {text!r} is not a fraction of the requests, such as 0.5")
+    return value
+
+
 def _code(key: str, text: str) -> int:
     if not text.isdigit() or int(text) > 255:
         raise BehaviourError(f"annotation {key}: {text!r} is not an exit code from 0 to 255")
@@ -86,4 +101,4 @@ def _pattern(key: str, text: str) -> str:
 
 
 _BY_TYPE = {"float": _seconds, "float | None": _seconds, "int": _code, "bool": _flag, "str": _pattern}
-_READERS = {field.name: _BY_TYPE[str(field.type)] for field in fields(Behaviour)}
+_READERS = {field.name: _BY_TYPE[str(field.type)] for field in fields(Behaviour)} | {"usage": _fraction}

@@ -47,6 +47,7 @@ class PodMachine:
     """Reason and message, where the node refused the pod."""
     terminating: bool = False
     released: bool = False
+    """Whether the pod was ended: nothing of it runs or will."""
 
     @classmethod
     def of(cls, pod: Pod) -> PodMachine:
@@ -83,12 +84,13 @@ class PodMachine:
         if self._failed_init():
             return "Failed"
         mains = self.mains
-        if any(life.never_ran for life in mains):
-            return "Pending"
         ended = [life.state for life in mains if isinstance(life.state, Terminated)]
-        if len(ended) == len(mains) and not any(self._restarts(life, life.state) for life in mains):
+        over = self.released or not any(self._restarts(life, life.state) for life in mains)
+        if len(ended) == len(mains) and over:
             return "Succeeded" if all(state.exit_code == 0 for state in ended) else "Failed"
-        return "Running"
+        if self.released:
+            return "Failed"
+        return "Pending" if any(life.never_ran for life in mains) else "Running"
 
     def begin(self) -> list[Command]:
         """Return the first commands: of a new pod, or of one whose containers' states were taken over."""

@@ -30,6 +30,7 @@ from statefleet.agent.troubles import Trouble, troubles
 from statefleet.api.core.v1.pod_pb2 import ContainerState, Pod, PodStatus
 from statefleet.errors import BadRequest, Conflict, Fenced, FleetError, Forbidden, Invalid, NotFound
 from statefleet.objects.meta import version_of
+from statefleet.objects.pods import is_terminal
 from statefleet.objects.times import seconds
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.tasks import Tasks
@@ -214,10 +215,14 @@ class PodRunner:
 
     async def _write_once(self) -> None:
         if self.machine.released:
+            if self.pod.metadata.finalizers and not is_terminal(self.pod):
+                # It stays until others let it go, who are to see that it has ended.
+                await self._write_status()
             await self._reports.remove(self.pod)
-            return
-        if self.machine.terminating:
-            return
+        elif not self.machine.terminating:
+            await self._write_status()
+
+    async def _write_status(self) -> None:
         status = pod_status(self.machine, host_ip=self.host_ip, pod_ip=self.pod_ip, now=self._clock.now())
         seen = version_of(self.pod.metadata)
         if seen >= self._sent_version and status == self.pod.status:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from statefleet.agent.containers import ContainerLife, Event
 from statefleet.api.core.v1.pod_pb2 import Pod
 
 Hear: TypeAlias = Callable[[Event], None]
 """Takes what is heard of a container, at once or later, from the loop's own thread."""
+
+
+class Usage(NamedTuple):
+    """What a container uses."""
+
+    cpu: int
+    """Billionths of a processor, on average over the window."""
+    memory: int
+    """Bytes: the working set."""
+    time: float
+    """When it was measured, in seconds since the Unix epoch: the end of the window."""
+    window: float
+    """Over how many seconds."""
 
 
 class Runtime(Protocol):
@@ -29,6 +42,12 @@ class Runtime(Protocol):
 
     def adopt(self, pod: Pod, life: ContainerLife, attempt: int, hear: Hear) -> None:
         """Take up a container that an earlier agent started: what follows is as after STARTED."""
+
+    def usage(self, pod: Pod, life: ContainerLife, now: float) -> Usage | None:
+        """Return what a container that runs uses, as far as is known at `now`, seconds since the Unix epoch.
+
+        None where it has not been measured yet.
+        """
 
     def forget(self, pod: Pod) -> None:
         """End whatever is left of the pod at once; nothing more is heard of it."""

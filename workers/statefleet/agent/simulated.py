@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 from statefleet.agent.behaviour import Behaviour, BehaviourError
-from statefleet.agent.containers import ContainerLife, Event, Signal
-from statefleet.agent.runtime import Hear
+from statefleet.agent.containers import ContainerLife, Event, Running, Signal
+from statefleet.agent.runtime import Hear, Usage
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.objects import quantity
+
+WINDOW_SECONDS = 15.0
+"""Over how long what is used is said to have been measured, at most."""
 
 
 class SimulatedRuntime:
@@ -59,6 +63,15 @@ class SimulatedRuntime:
         """Go on as after the start."""
         self._run(pod, life, attempt, hear, self._behaviour_of(pod))
 
+    def usage(self, pod: Pod, life: ContainerLife, now: float) -> Usage | None:
+        """Say that the container uses a fraction of what it requests: none, unless its behaviour says otherwise."""
+        if not isinstance(life.state, Running):
+            return None
+        share = self._behaviour_of(pod).usage
+        window = min(max(now - life.state.started, 0.0), WINDOW_SECONDS)
+        cpu, memory = _requested(life, "cpu"), _requested(life, "memory")
+        return Usage(int(cpu.nano * share), int(memory.value() * share), now, window)
+
     def forget(self, pod: Pod) -> None:
         """Drop the pod's timers."""
         for timers in self._timers.pop(pod.metadata.uid, {}).values():
@@ -99,3 +112,8 @@ class SimulatedRuntime:
     def _cancel(self, pod: Pod, life: ContainerLife) -> None:
         for timer in self._timers.get(pod.metadata.uid, {}).pop(life.name, ()):
             timer.cancel()
+
+
+def _requested(life: ContainerLife, resource: str) -> quantity.Quantity:
+    requests = life.spec.resources.requests
+    return quantity.parse(requests[resource].string or "0") if resource in requests else quantity.Quantity()

@@ -14,7 +14,7 @@ from statefleet.daemonset.actions import DeletePod
 from statefleet.daemonset.build import with_status
 from statefleet.daemonset.census import Census
 from statefleet.daemonset.execute import Execution
-from statefleet.daemonset.observe import SetFacts, read_set, revision_views, status_view
+from statefleet.daemonset.observe import SetFacts, read_set, revision_view, status_view
 from statefleet.daemonset.patience import Patience
 from statefleet.daemonset.placement import placement_changed, target_node
 from statefleet.daemonset.plan import Observed, Plan, plan
@@ -23,14 +23,16 @@ from statefleet.daemonset.views import Status
 from statefleet.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, NODE, POD, REVISIONS, WORKLOADS, Kind
 from statefleet.objects.meta import controller_of, is_deleting
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.controller import Controller, Result, Watched, itself, owned
+from statefleet.reconcile.controller import Controller, Result, Watched, itself, owned, unless_bound
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
 from statefleet.reconcile.ownership import adopt, release
 from statefleet.reconcile.recording import Recordings
+from statefleet.reconcile.revisions import Revisions
 from statefleet.runtime.clock import Clock
+from statefleet.runtime.logging import debugging
 
 WATCHED_KINDS: tuple[Kind[Any], ...] = (DAEMON_SET, POD, NODE, CONTROLLER_REVISION)
 """What the cache has to follow for it."""
@@ -50,6 +52,7 @@ class DaemonSetController(Controller):
         self._events = events.recorder("daemonset-controller")
         self._clock = clock
         self._facts = Memo(cache, DAEMON_SET, read_set)
+        self._revisions = Revisions(cache, revision_view)
         self._recordings = Recordings(cache)
         self._census = Census(cache)
         self._patience = Patience()
@@ -59,7 +62,7 @@ class DaemonSetController(Controller):
         """Return the kinds; a pod without a controller concerns the sets that select it, a node all of them."""
         return (
             itself(DAEMON_SET),
-            owned(POD, DAEMON_SET),
+            unless_bound(owned(POD, DAEMON_SET)),
             Watched(POD, self._sets_of_orphan),
             owned(CONTROLLER_REVISION, DAEMON_SET),
             Watched(NODE, self._sets_of_node),
@@ -71,7 +74,7 @@ class DaemonSetController(Controller):
         if owner is None or is_deleting(owner.metadata):
             return Result()
         facts = self._facts(owner)
-        revisions = revision_views(self._cache.by_owner(CONTROLLER_REVISION, owner.metadata.uid))
+        revisions = self._revisions.of(owner.metadata.uid)
         names = {revision.name for revision in revisions}
         recorded = await self._recordings.record(owner, facts.fingerprint, names, act)
         if self._cache.get(DAEMON_SET, *key) is not owner:
@@ -105,7 +108,8 @@ class DaemonSetController(Controller):
         pods_a_node = observed.set.pods_a_node
         execution = Execution(owner, observed.update, pods_a_node, self._cache, self._events, act)
         failures = await execution.perform(step.actions)
-        _log.debug("set planned", set=owner.metadata.name, actions=len(step.actions))
+        if debugging():
+            _log.debug("set planned", set=owner.metadata.name, actions=len(step.actions))
         problem = failures[0].message if failures else ""
         return Result(requeue_after=step.look_again_in, problem=problem)
 

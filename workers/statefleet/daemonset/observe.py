@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,14 +100,10 @@ def status_view(message: DaemonSetStatus) -> Status:
     )
 
 
-def revision_views(messages: Iterable[ControllerRevision]) -> tuple[RevisionView, ...]:
-    """Return what counts of a set's revisions, by rising number."""
-    views = [
-        RevisionView(meta.name, message.revision, meta.labels.get(REVISION_LABEL, ""), meta.uid)
-        for message in messages
-        for meta in (message.metadata,)
-    ]
-    return tuple(sorted(views, key=lambda view: (view.number, view.name)))
+def revision_view(message: ControllerRevision) -> RevisionView:
+    """Return what counts of a set's revision."""
+    meta = message.metadata
+    return RevisionView(meta.name, message.revision, meta.labels.get(REVISION_LABEL, ""), meta.uid)
 
 
 def _bound(value: IntOrString) -> Bound:

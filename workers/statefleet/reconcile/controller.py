@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.objects.kinds import WORKLOADS, Kind
 from statefleet.objects.meta import controller_of
 from statefleet.reconcile.executor import Executor
@@ -73,6 +74,26 @@ def owned(kind: Kind[Any], owner: Kind[Any]) -> Watched:
         return dict.fromkeys(key for key in found if key is not None)
 
     return Watched(kind, keys)
+
+
+def unless_bound(watched: Watched) -> Watched:
+    """Watch pods but for this: that a pod gets its node gives who made it no cause to look."""
+    return Watched(
+        watched.kind, lambda before, after: () if _is_binding(before, after) else watched.keys(before, after)
+    )
+
+
+def _is_binding(before: Pod | None, after: Pod | None) -> bool:
+    """Return whether a pod was bound, for the first time that it was tried, and nothing else of it has changed."""
+    if before is None or after is None or before.spec.node_name == after.spec.node_name:
+        return False
+    bound = Pod()
+    bound.CopyFrom(before)
+    bound.spec.node_name = after.spec.node_name
+    bound.metadata.generation = after.metadata.generation
+    bound.metadata.resource_version = after.metadata.resource_version
+    bound.status.conditions.extend(each for each in after.status.conditions if each.type == "PodScheduled")
+    return bound == after
 
 
 def _owner_key(message: Any, owner: str) -> Key | None:

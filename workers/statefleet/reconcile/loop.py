@@ -48,6 +48,7 @@ class Worker:
         self._cache = cache
         self._events = events
         self._tasks = Tasks("worker")
+        self._is_synced = False
         self._free = concurrency
         statuses = StatusWriter(fleet, cache, clock, self._tasks)
         self._lanes = [
@@ -70,11 +71,13 @@ class Worker:
 
     def rebalance(self) -> None:
         """Take up the shards that have become this worker's and leave those that are no longer."""
-        for lane in self._lanes:
-            lane.shards.align()
+        if self._is_synced:
+            for lane in self._lanes:
+                lane.shards.align()
 
     async def _begin(self) -> None:
         await self._cache.synced()
+        self._is_synced = True
         self.rebalance()
 
     def _start(self) -> None:

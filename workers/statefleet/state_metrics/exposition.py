@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from statefleet.objects.kinds import (
@@ -40,15 +40,28 @@ TABLES: dict[Kind[Any], AnyTable] = {
 """What is told of each kind. The cache must hold these, and ControllerRevisions."""
 
 
-class StateExposition:
-    """The text that a scrape gets. An object is rendered once, and again when it has changed: most have not."""
+SHARD = "state-metrics/0"
+"""The shard whose worker tells of the objects, so that each series is told once though every worker is scraped."""
 
-    def __init__(self, cache: Cache) -> None:
+
+class StateExposition:
+    """The text that a scrape gets. An object is rendered once, and again when it has changed: most have not.
+
+    `owns` says whether a shard is this worker's.
+    """
+
+    def __init__(self, cache: Cache, owns: Callable[[str], bool]) -> None:
         self._cache = cache
+        self._owns = owns
         self._rendered: dict[Kind[Any], dict[Key, tuple[Any, list[str]]]] = {kind: {} for kind in TABLES}
 
     def text(self) -> bytes:
-        """Return the families of everything that the cache holds now, in Prometheus' text format."""
+        """Return the families of everything that the cache holds now, in Prometheus' text format.
+
+        Empty where telling of it is another worker's.
+        """
+        if not self._owns(SHARD):
+            return b""
         parts: list[str] = []
         for kind, table in TABLES.items():
             parts += table.expose(self._of_kind(kind, table))

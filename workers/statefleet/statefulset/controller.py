@@ -20,14 +20,16 @@ from statefleet.objects.kinds import (
 )
 from statefleet.objects.meta import controller_of
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.controller import Controller, Result, Watched, itself
+from statefleet.reconcile.controller import Controller, Result, Watched, itself, unless_bound
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
 from statefleet.reconcile.ownership import adopt, release
 from statefleet.reconcile.recording import Recordings
+from statefleet.reconcile.revisions import Revisions
 from statefleet.runtime.clock import Clock
+from statefleet.runtime.logging import debugging
 from statefleet.statefulset.build import with_status
 from statefleet.statefulset.execute import Execution
 from statefleet.statefulset.observe import (
@@ -35,7 +37,7 @@ from statefleet.statefulset.observe import (
     claim_view,
     read_pod,
     read_set,
-    revision_views,
+    revision_view,
     status_view,
 )
 from statefleet.statefulset.ownership import orphaned_pods, orphaned_revisions
@@ -63,6 +65,7 @@ class StatefulSetController(Controller):
         self._set_facts = Memo(cache, STATEFUL_SET, read_set)
         self._pod_facts = Memo(cache, POD, read_pod)
         self._claim_views = Memo(cache, PERSISTENT_VOLUME_CLAIM, claim_view)
+        self._revisions = Revisions(cache, revision_view)
         self._recordings = Recordings(cache)
         self._templates = Templates(cache)
         cache.subscribe(STATEFUL_SET, self._forget)
@@ -71,7 +74,7 @@ class StatefulSetController(Controller):
         """Return the kinds; what has no controller concerns the set whose name it bears."""
         return (
             itself(STATEFUL_SET),
-            Watched(POD, _owners),
+            unless_bound(Watched(POD, _owners)),
             Watched(CONTROLLER_REVISION, _owners),
             Watched(PERSISTENT_VOLUME_CLAIM, self._sets_of_claim),
         )
@@ -86,7 +89,7 @@ class StatefulSetController(Controller):
         if lost_revisions:
             await adopt(owner, lost_revisions, act)
             return Result()
-        revisions = revision_views(self._cache.by_owner(CONTROLLER_REVISION, owner.metadata.uid))
+        revisions = self._revisions.of(owner.metadata.uid)
         update, collision_count = await self._record(owner, facts, revisions, act)
         pods = self._cache.by_owner(POD, owner.metadata.uid)
         read = self._pod_facts.of_each(pods, facts)
@@ -147,7 +150,10 @@ class StatefulSetController(Controller):
             act.put_status(with_status(owner, step.status), urgent=_tells(known, step.status, observed.set.replicas))
         execution = Execution(owner, observed.update, self._cache, self._templates, self._events, act)
         failures = await execution.perform(step)
-        _log.debug("set planned", set=owner.metadata.name, actions=len(step.actions), waiting_for=step.waiting_for)
+        if debugging():
+            _log.debug(
+                "set planned", set=owner.metadata.name, actions=len(step.actions), waiting_for=step.waiting_for
+            )
         problem = failures[0].message if failures else ""
         return Result(requeue_after=step.look_again_in, problem=problem)
 

@@ -142,10 +142,9 @@ def claim_view(message: PersistentVolumeClaim) -> ClaimView:
     return ClaimView(meta.name, owners, is_deleting(meta))
 
 
-def revision_views(messages: list[ControllerRevision]) -> tuple[RevisionView, ...]:
-    """Return what counts of a set's revisions, by rising number."""
-    views = [RevisionView(message.metadata.name, message.revision, message.metadata.uid) for message in messages]
-    return tuple(sorted(views, key=lambda view: (view.number, view.name)))
+def revision_view(message: ControllerRevision) -> RevisionView:
+    """Return what counts of a set's revision."""
+    return RevisionView(message.metadata.name, message.revision, message.metadata.uid)
 
 
 def _claimed_volumes(message: Pod) -> frozenset[tuple[str, str]]:

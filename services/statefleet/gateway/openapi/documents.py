@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -17,9 +17,10 @@ from statefleet.api.core.v1.pod_pb2 import Binding
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.api.meta.v1.object_meta_pb2 import ListMeta
 from statefleet.api.meta.v1.status_pb2 import Status
+from statefleet.api.metrics.v1beta1.metrics_pb2 import NodeMetrics, PodMetrics
 from statefleet.api.policy.v1.policy_pb2 import Eviction
 from statefleet.gateway import discovery, openapi
-from statefleet.gateway.discovery import Review
+from statefleet.gateway.discovery import Computed
 from statefleet.gateway.openapi.comments import read_comments
 from statefleet.gateway.openapi.facts import OLD_SPECS
 from statefleet.gateway.openapi.operations import Operation, Target, as_v2, as_v3, operations, path_parameter
@@ -31,6 +32,8 @@ _MESSAGES: Final[dict[str, Descriptor]] = {
     for message in (
         Binding,
         Eviction,
+        NodeMetrics,
+        PodMetrics,
         Scale,
         SelfSubjectAccessReview,
         SelfSubjectReview,
@@ -117,27 +120,54 @@ class _Page:
         """Add everything of one group version."""
         prefix = f"/apis/{group}/{version}" if group else f"/api/{version}"
         for resource in discovery.served_in(group, version):
-            if isinstance(resource, Review):
-                identity = _identity(group, version, resource.kind)
-                target = self._standing(identity, _Calls(group, version, resource.kind))
-                self._put(f"{prefix}/{resource.plural}", operations(("create",), target, on_items=False))
+            if isinstance(resource, Computed):
+                self._add_computed(prefix, resource)
             else:
                 self._add_resource(prefix, resource)
 
+    def _add_computed(self, prefix: str, resource: Computed) -> None:
+        group, version, kind = resource.group, resource.version, resource.kind
+        identity = _identity(group, version, kind)
+        is_listed = "list" in resource.verbs
+
+        def target(called: str) -> Target:
+            return self._standing(identity, _Calls(group, version, called), is_listed=is_listed)
+
+        self._add_paths(prefix, resource.plural, kind, resource.verbs, target, namespaced=resource.namespaced)
+
     def _add_resource(self, prefix: str, resource: ServedResource) -> None:
         kind, verbs = resource.kind, tuple(discovery.verbs(resource))
-        scope = "Namespaced" if kind.namespaced else ""
-        collection = (
-            f"{prefix}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{prefix}/{kind.plural}"
+        collection = self._add_paths(
+            prefix,
+            kind.plural,
+            kind.name,
+            verbs,
+            lambda called: self._kind(resource, called),
+            namespaced=kind.namespaced,
         )
-        target = self._kind(resource, scope + kind.name)
-        self._put(collection, operations(verbs, target, on_items=False))
-        self._put(f"{collection}/{{name}}", operations(verbs, target, on_items=True))
-        if kind.namespaced:
-            everywhere = self._kind(resource, f"{kind.name}ForAllNamespaces")
-            self._put(f"{prefix}/{kind.plural}", operations(("list",), everywhere, on_items=False))
+        scope = "Namespaced" if kind.namespaced else ""
         for name, spoken in discovery.targets(resource):
             self._add_subresource(f"{collection}/{{name}}/{name}", resource, scope, name, spoken)
+
+    def _add_paths(
+        self,
+        prefix: str,
+        plural: str,
+        kind: str,
+        verbs: tuple[str, ...],
+        target: Callable[[str], Target],
+        *,
+        namespaced: bool,
+    ) -> str:
+        """Add the collections of a resource and its items. Return where the collection of items is."""
+        collection = f"{prefix}/namespaces/{{namespace}}/{plural}" if namespaced else f"{prefix}/{plural}"
+        about = target(f"Namespaced{kind}" if namespaced else kind)
+        self._put(collection, operations(verbs, about, on_items=False))
+        self._put(f"{collection}/{{name}}", operations(verbs, about, on_items=True))
+        if namespaced:
+            everywhere = target(f"{kind}ForAllNamespaces")
+            self._put(f"{prefix}/{plural}", operations(("list",), everywhere, on_items=False))
+        return collection
 
     def _add_subresource(
         self, url: str, resource: ServedResource, scope: str, name: str, spoken: discovery.Target
@@ -176,13 +206,18 @@ class _Page:
         listed = self.schemas.add_list(f"{name}List", body, ListMeta.DESCRIPTOR, list_kind)
         return self._target(identity, body, listed, _Calls(resource.group, resource.version, called))
 
-    def _standing(self, identity: dict[str, str], calls: _Calls) -> Target:
+    def _standing(self, identity: dict[str, str], calls: _Calls, *, is_listed: bool = False) -> Target:
         """Return what operations on something that is never stored are about."""
         descriptor = _MESSAGES.get(identity["kind"])
         body: Schema = {"type": "object"}
+        listed = body
         if descriptor is not None:
-            body = self.schemas.add_object(schema_name(descriptor), descriptor, [identity])
-        return self._target(identity, body, body, calls)
+            name = schema_name(descriptor)
+            listed = body = self.schemas.add_object(name, descriptor, [identity])
+            if is_listed:
+                list_kind = {**identity, "kind": f"{identity['kind']}List"}
+                listed = self.schemas.add_list(f"{name}List", body, ListMeta.DESCRIPTOR, list_kind)
+        return self._target(identity, body, listed, calls)
 
     def _target(self, identity: dict[str, str], body: Schema, listed: Schema, calls: _Calls) -> Target:
         return Target(

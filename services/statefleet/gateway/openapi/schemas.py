@@ -20,6 +20,7 @@ Schema = dict[str, Any]
 _ROOT: Final = "statefleet.api."
 _META: Final = "statefleet.api.meta.v1."
 _APIMACHINERY: Final = "io.k8s.apimachinery.pkg."
+_METRICS: Final = "statefleet.api.metrics."
 _ELSEWHERE: Final = {
     f"{_META}Quantity": f"{_APIMACHINERY}api.resource.Quantity",
     f"{_META}IntOrString": f"{_APIMACHINERY}util.intstr.IntOrString",
@@ -57,6 +58,8 @@ def schema_name(descriptor: Descriptor) -> str:
         return _ELSEWHERE[full]
     if full.startswith(_META):
         return f"{_APIMACHINERY}apis.meta.v1.{full.removeprefix(_META)}"
+    if full.startswith(_METRICS):
+        return f"io.k8s.metrics.pkg.apis.metrics.{full.removeprefix(_METRICS)}"
     return f"io.k8s.api.{full.removeprefix(_ROOT)}"
 
 

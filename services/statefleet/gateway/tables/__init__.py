@@ -7,6 +7,6 @@ Kubernetes' own printers, so scripts that cut the output keep working.
 from __future__ import annotations
 
 from statefleet.gateway.tables.durations import human_duration
-from statefleet.gateway.tables.table import table
+from statefleet.gateway.tables.table import printed, table
 
-__all__ = ["human_duration", "table"]
+__all__ = ["human_duration", "printed", "table"]

@@ -48,7 +48,26 @@ def table(
     `now` is in seconds since the epoch; ages count from it. `columns` is false for the second and later tables of
     a watch, which leave the definitions out. `list_meta` is the metadata of a list: resourceVersion, continue, ...
     """
-    printer = _PRINTERS.get(kind, cluster.FALLBACK)
+    return printed(
+        _PRINTERS.get(kind, cluster.FALLBACK),
+        messages,
+        include_object=include_object,
+        now=now,
+        columns=columns,
+        list_meta=list_meta,
+    )
+
+
+def printed(
+    printer: Printer,
+    messages: Sequence[Any],
+    *,
+    include_object: str = "Metadata",
+    now: float,
+    columns: bool = True,
+    list_meta: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the Table of some objects by their printer, as `table` does."""
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
