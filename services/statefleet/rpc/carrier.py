@@ -34,6 +34,7 @@ class Carrier(CallsServicer):
         self, request_iterator: Any, context: Any
     ) -> None:
         """Serve one stream, until its client ends it or `close` does."""
+        await context.send_initial_metadata(())  # the client waits for it
         stream = _Stream(self._server, shown(context))
         self._streams.add(stream)
         reading = self._server.spawn(stream.read(request_iterator), "carry")

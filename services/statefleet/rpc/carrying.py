@@ -213,19 +213,23 @@ class _Stream:
         return ended.message if parts is None else b"".join((*parts, ended.message)), outcome
 
     async def run(self) -> None:
-        """Send calls and take answers until the stream ends; what is under way ends with it."""
+        """Send calls and take answers until the stream ends; what is under way ends with it.
+
+        grpc.aio ends an RPC as INTERNAL, whatever the server said, where it has ended before a write to it. So nothing
+        is written until the server is known to carry calls, and later no INTERNAL is taken for the server's word.
+        """
         outcome = _ENDED
         carry = self._stub.Carry()
         try:
+            await carry.initial_metadata()
             async with Tasks("carry") as tasks:
                 tasks.spawn(self._write(carry), "write")
                 while (response := await carry.read()) is not grpc.aio.EOF:
                     for answer in response.answers:
                         self._take(answer)
-            if await carry.code() is not grpc.StatusCode.OK:
-                outcome = Outcome(await carry.code(), await carry.details())
+            outcome = _outcome(await carry.code(), await carry.details())
         except grpc.aio.AioRpcError as error:
-            outcome = Outcome(error.code(), error.details() or "")
+            outcome = _outcome(error.code(), error.details())
         finally:
             carry.cancel()
             self._end(outcome)
@@ -252,6 +256,11 @@ class _Stream:
         future = self._answers.pop(answer.number)
         if not future.done():
             future.set_result(answer)
+
+
+def _outcome(code: grpc.StatusCode, details: str | None) -> Outcome:
+    """Return how the calls of a stream end that has ended so."""
+    return _ENDED if code in (grpc.StatusCode.OK, grpc.StatusCode.INTERNAL) else Outcome(code, details or "")
 
 
 def _request(items: list[CarriedCall | int]) -> CarryRequest:

@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
 
-from statefleet.api.calls.v1.calls_pb2_grpc import add_CallsServicer_to_server
+from statefleet.api.calls.v1.calls_pb2_grpc import CallsServicer, add_CallsServicer_to_server
 from statefleet.rpc.carried import CARRY, PART_BYTES, Outbox, entries, metadata_of
 from statefleet.rpc.carrier import Carrier
 from statefleet.rpc.channel import connect
@@ -21,6 +21,7 @@ from statefleet.rpc.server import RpcServer
 from support.wires import Sample, SampleStub, add_sample_to_server
 
 PATIENCE = 5.0
+LARGE = b"x" * 20_000
 
 
 class Echo(Sample):
@@ -48,6 +49,15 @@ class Seen(grpc.aio.ServerInterceptor):
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         self.methods.append(handler_call_details.method)
         return await continuation(handler_call_details)
+
+
+class Ending(CallsServicer):
+    """Takes one message, and ends the stream."""
+
+    async def Carry(self, request_iterator: Any, context: Any) -> None:  # type: ignore[override]  # noqa: N802
+        await context.send_initial_metadata(())
+        async for _ in request_iterator:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "over")
 
 
 class Plain:
@@ -107,6 +117,41 @@ async def test_a_server_that_carries_nothing_is_called_as_any_other(address: str
     finally:
         await plain.server.stop(None)
     assert seen.methods.count(CARRY) == 1, "it is asked once"
+
+
+async def test_no_call_is_lost_on_a_server_that_carries_nothing(address: str) -> None:
+    plain = Plain(address, Seen())
+    await plain.server.start()
+    try:
+        for _ in range(40):
+            async with connect(address) as opened:
+                stub = SampleStub(opened)
+                assert await asyncio.gather(*(ask_soon(stub, n) for n in range(12))) == [LARGE] * 12
+    finally:
+        await plain.server.stop(None)
+
+
+async def test_calls_of_a_stream_that_ends_are_not_told_of_an_internal_error(address: str) -> None:
+    server = grpc.aio.server()
+    add_CallsServicer_to_server(Ending(), server)
+    server.add_insecure_port(address)
+    await server.start()
+    codes: set[grpc.StatusCode] = set()
+    try:
+        for _ in range(40):
+            async with connect(address) as opened:
+                stub = SampleStub(opened)
+                told = await asyncio.gather(*(ask_soon(stub, n) for n in range(12)), return_exceptions=True)
+                codes |= {error.code() for error in told if isinstance(error, grpc.aio.AioRpcError)}
+    finally:
+        await server.stop(None)
+    assert codes == {grpc.StatusCode.UNAVAILABLE}
+
+
+async def ask_soon(stub: SampleStub, n: int) -> bytes:
+    """Ask so that each of several calls is written by itself."""
+    await asyncio.sleep(n * 0.0003)
+    return await ask(stub, LARGE)
 
 
 async def test_a_server_that_was_replaced_by_one_that_carries_calls_is_asked_again(
