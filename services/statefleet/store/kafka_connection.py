@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any, NamedTuple
 
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request
 
@@ -60,11 +60,7 @@ class KafkaConnection:
 
     async def close(self) -> None:
         """End the connection at once; what is still asked over it fails, what is still to be sent is not."""
-        writer = self._connection._writer  # noqa: SLF001 -- to close it alone waits for a peer that may take nothing
-        closed = self._connection.close()
-        if writer is not None:
-            writer.transport.abort()
-        await asyncio.wait([closed], timeout=_CLOSE_SECONDS)
+        await _end(self._connection)
 
 
 async def connect(address: Address, settings: KafkaSettings, names: HostNames) -> KafkaConnection:
@@ -72,17 +68,32 @@ async def connect(address: Address, settings: KafkaSettings, names: HostNames) -
     try:
         async with asyncio.timeout(min(_CONNECT_SECONDS, settings.request_timeout_seconds)):
             await names.found(address.host)
-            made: Any = create_conn
-            connection = await made(
+            made: Any = AIOKafkaConnection
+            connection = made(
                 address.host,
                 address.port,
                 client_id=_CLIENT_ID,
                 request_timeout_ms=_ANSWER_SECONDS * 1000,
                 **settings.connection_options(),
             )
+            try:
+                await connection.connect()
+            except BaseException:
+                await _end(connection)
+                raise
     except (KafkaError, OSError, TimeoutError) as error:
         raise _unavailable(address, error) from error
     return KafkaConnection(address, connection)
+
+
+async def _end(connection: Any) -> None:
+    """End what was made of a connection; to close it alone waits for a peer that may say nothing."""
+    closed, protocol = connection.close(), connection._protocol  # noqa: SLF001
+    if protocol is None:
+        return
+    if (transport := protocol._transport) is not None:  # noqa: SLF001
+        transport.abort()
+    await asyncio.wait([closed], timeout=_CLOSE_SECONDS)
 
 
 def _unavailable(address: Address, error: BaseException) -> Unavailable:

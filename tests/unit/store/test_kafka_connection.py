@@ -1,15 +1,21 @@
-"""A connection to a broker that accepts it, tells what it can, and then takes nothing any more."""
+"""A connection to a broker that accepts it and takes nothing any more, at once or later."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from aiokafka.protocol.produce import ProduceRequest
 
 from statefleet.errors import Unavailable
+from statefleet.rpc.certificates import Authority
+from statefleet.runtime.clock import SystemClock
 from statefleet.store.kafka_connection import Address, connect
 from statefleet.store.kafka_names import HostNames
 from statefleet.store.kafka_settings import KafkaSettings
@@ -45,3 +51,30 @@ async def test_nobody_waits_for_a_broker_that_takes_nothing(deaf_broker: Address
     assert not connection.alive
     with pytest.raises(Unavailable):
         await connection.send(large, 0.05)
+
+
+async def test_what_was_made_of_a_connection_that_failed_is_ended_at_once(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, SystemClock())
+    authority.server("kafka", ["127.0.0.1"])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "kafka.crt", tmp_path / "kafka.key")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        broker = Address("127.0.0.1", listening.getsockname()[1])
+        settings = KafkaSettings(
+            (str(broker),), security_protocol="SSL", tls_ca_file=tmp_path / "ca.crt", request_timeout_seconds=0.2
+        )
+        silent = asyncio.ensure_future(asyncio.to_thread(accept_and_say_nothing, listening, tls))
+        with pytest.raises(Unavailable, match="no answer in time"):
+            await connect(broker, settings, HostNames())
+        async with asyncio.timeout(2.0):
+            await silent
+
+
+def accept_and_say_nothing(listening: socket.socket, tls: ssl.SSLContext) -> None:
+    """Serve one client that is let in over TLS, and nothing more, until its connection has ended."""
+    accepted, _ = listening.accept()
+    secured = tls.wrap_socket(accepted, server_side=True)
+    with socket.socket(fileno=secured.detach()) as bare, suppress(ConnectionResetError):
+        bare.settimeout(5.0)
+        while bare.recv(1_000):
+            pass
