@@ -113,7 +113,7 @@ def _build(image: str) -> None:
     _ensure(BASE)
     _say(f"{image}: building it from {recipe.folder}")
     variables = [f"--build-arg={name}" for name in recipe.variables if name in os.environ]
-    command = ["docker", "build", "--file", recipe.dockerfile, "--tag", image, *variables, "-"]
+    command = ["docker", "build", "--force-rm", "--file", recipe.dockerfile, "--tag", image, *variables, "-"]
     _run(command, image, content=_context(recipe))
 
 
