@@ -17,10 +17,6 @@ class Waterline:
         self._given_up = 0
         self._failure: Exception | None = None
 
-    def __len__(self) -> int:
-        """Return how many are remembered that wait, or did."""
-        return len(self._waiting)
-
     def rise(self, level: int) -> None:
         """Set the level and release those who waited for it or for less."""
         self.level = level
