@@ -6,6 +6,7 @@ That process removes it all at its end, and whoever runs tests next removes what
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from docker.errors import APIError
 
 OWNER = "statefleet.tests.owner"
 """The label, and the variable that tells it to processes started: the number and start of the run's process."""
+_MARK = re.compile(r"(\d+)-\d+", re.ASCII)
 
 
 def labels() -> dict[str, str]:
@@ -32,7 +34,7 @@ def begin() -> None:
 def expect() -> None:
     """Note that this run makes containers, and remove what runs made that have been killed."""
     _note().touch()
-    _remove(lambda owner: _identity(int(owner.partition("-")[0])) != owner)
+    _remove(has_ended)
 
 
 def end() -> None:
@@ -40,6 +42,12 @@ def end() -> None:
     if _note().exists():
         _remove(lambda owner: owner == os.environ[OWNER])
         _note().unlink()
+
+
+def has_ended(owner: str) -> bool:
+    """Return whether the process that a mark names is gone. What is not a mark of a run names none."""
+    known = _MARK.fullmatch(owner)
+    return known is not None and _identity(int(known[1])) != owner
 
 
 def _note() -> Path:
