@@ -6,6 +6,7 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from statefleet.api.workloads.v1.workload_store_pb2 import EvictRequest
 from statefleet.errors import Cause, Internal, Subject, TooManyRequests
+from statefleet.objects.budgets import INSUFFICIENT_PODS, SYNC_FAILED, disruption_allowed
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET
 from statefleet.objects.meta import is_deleting, to_time
 from statefleet.objects.pods import is_ready, is_terminal
@@ -19,7 +20,6 @@ from statefleet.store.strategy import Strategy
 _UNCONFIRMED_LIMIT = 2000
 """How many evicted pods a budget may wait to see go before it allows no more."""
 _RETRY_SECONDS = 10
-_ALLOWED = "DisruptionAllowed"
 
 
 def decide_eviction(draft: Draft, strategy: Strategy[Pod], request: EvictRequest) -> tuple[Pod, bool]:
@@ -90,9 +90,9 @@ def _why_spent(status: PodDisruptionBudgetStatus) -> str:
     The numbers are no reason where they could not be reckoned, nor where more pods are healthy than must be: then an
     eviction was allowed just now that they do not count yet.
     """
-    told = (each for each in status.conditions if each.type == _ALLOWED and each.status == "False" and each.message)
-    refusal = next(told, None)
-    if refusal is not None and refusal.reason == "SyncFailed":
+    told = disruption_allowed(status)
+    refusal = told if told is not None and told.status == "False" and told.message else None
+    if refusal is not None and refusal.reason == SYNC_FAILED:
         return f"does not allow evicting pods currently because it failed sync: {refusal.message}"
     if status.current_healthy <= status.desired_healthy:
         return f"needs {status.desired_healthy} healthy pods and has {status.current_healthy} currently"
@@ -109,11 +109,11 @@ def _blocked(why: str, retry_after_seconds: int = 0) -> TooManyRequests:
 
 
 def _disallow(budget: PodDisruptionBudget, now: float) -> None:
-    for condition in budget.status.conditions:
-        if condition.type == _ALLOWED and condition.status != "False":
-            condition.status, condition.reason = "False", "InsufficientPods"
-            condition.last_transition_time.CopyFrom(to_time(now))
-            condition.observed_generation = budget.metadata.generation
+    condition = disruption_allowed(budget.status)
+    if condition is not None and condition.status != "False":
+        condition.status, condition.reason = "False", INSUFFICIENT_PODS
+        condition.last_transition_time.CopyFrom(to_time(now))
+        condition.observed_generation = budget.metadata.generation
 
 
 def _disrupted(stored: Entry, now: float) -> Pod:

@@ -8,6 +8,13 @@ from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget, PodDisruptionBudgetStatus
 from statefleet.disruption.budget import DISRUPTED_SECONDS, Reckoning, reckon
+from statefleet.objects.budgets import (
+    DISRUPTION_ALLOWED,
+    INSUFFICIENT_PODS,
+    SUFFICIENT_PODS,
+    SYNC_FAILED,
+    disruption_allowed,
+)
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET, STATEFUL_SET
 from statefleet.objects.meta import controller_of, is_deleting
 from statefleet.objects.pods import is_ready, is_terminal
@@ -24,7 +31,6 @@ from statefleet.runtime.clock import Clock
 PAUSE_SECONDS = 0.1
 """The least time between two statuses of a budget, where the later one is good news: while pods are rolled it would
 be out of date at once. What allows less is written without delay, for evictions rely on it."""
-_CONDITION = "DisruptionAllowed"
 _SCALED = (STATEFUL_SET.name, STATEFUL_SET.api_version)
 
 
@@ -149,13 +155,12 @@ def _with_status(budget: PodDisruptionBudget, reckoning: Reckoning, now: float) 
 
 def _set_condition(budget: PodDisruptionBudget, reckoning: Reckoning, now: float) -> None:
     if reckoning.problem:
-        wanted = ("False", "SyncFailed", reckoning.problem)
+        wanted = ("False", SYNC_FAILED, reckoning.problem)
     else:
-        wanted = ("True", "SufficientPods", "") if reckoning.allowed else ("False", "InsufficientPods", "")
-    conditions = budget.status.conditions
-    found = next((condition for condition in conditions if condition.type == _CONDITION), None)
+        wanted = ("True", SUFFICIENT_PODS, "") if reckoning.allowed else ("False", INSUFFICIENT_PODS, "")
+    found = disruption_allowed(budget.status)
     if found is None:
-        found = conditions.add(type=_CONDITION)
+        found = budget.status.conditions.add(type=DISRUPTION_ALLOWED)
     if found.status != wanted[0]:
         found.last_transition_time.CopyFrom(to_time(now))
     found.status, found.reason, found.message = wanted
