@@ -7,6 +7,7 @@ from statefleet.api.workloads.v1.workload_store_pb2 import BindRequest
 from statefleet.errors import BadRequest
 from statefleet.objects.kinds import POD
 from statefleet.objects.meta import is_deleting, to_time
+from statefleet.objects.pods import condition
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
 from statefleet.store.reading import parse_version
@@ -63,8 +64,7 @@ def _check_choice(draft: Draft, request: BindRequest) -> None:
 
 
 def _set_scheduled(pod: Pod, now: float) -> None:
-    conditions = pod.status.conditions
-    scheduled = next((each for each in conditions if each.type == "PodScheduled"), None) or conditions.add()
+    scheduled = condition(pod, "PodScheduled") or pod.status.conditions.add()
     scheduled.Clear()
     scheduled.type, scheduled.status = "PodScheduled", "True"
     scheduled.last_transition_time.CopyFrom(to_time(now))
