@@ -17,11 +17,12 @@ def keys() -> None:
 
 
 _KEYS_FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+_KEY_ID = click.argument("key_id", metavar="ID")
 
 
 @keys.command("add")
 @_KEYS_FILE
-@click.argument("key_id", metavar="ID")
+@_KEY_ID
 def add_key(file: Path, key_id: str) -> None:
     """Add a new key named ID to FILE, which is made where it does not exist."""
     from statefleet.app import encryption  # noqa: PLC0415
@@ -34,7 +35,7 @@ def add_key(file: Path, key_id: str) -> None:
 
 @keys.command("use")
 @_KEYS_FILE
-@click.argument("key_id", metavar="ID")
+@_KEY_ID
 def use_key(file: Path, key_id: str) -> None:
     """Have the key named ID in FILE seal what is written from the next start on."""
     from statefleet.app import encryption  # noqa: PLC0415
