@@ -215,8 +215,8 @@ class _Stream:
     async def run(self) -> None:
         """Send calls and take answers until the stream ends; what is under way ends with it.
 
-        grpc.aio ends an RPC as INTERNAL, whatever the server said, where it has ended before a write to it. So nothing
-        is written until the server is known to carry calls, and later no INTERNAL is taken for the server's word.
+        grpc.aio ends an RPC as INTERNAL, whatever the server said, where it has ended before a write to it. So
+        nothing is written until the server is known to carry calls, and later no INTERNAL is taken for its word.
         """
         outcome = _ENDED
         carry = self._stub.Carry()
