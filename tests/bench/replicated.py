@@ -29,8 +29,9 @@ from support.api import calling
 from support.engine import ensure_engine
 from support.kafka_servers import IMAGE as KAFKA
 from support.kafka_servers import RUNS_FAST, running_kafka
+from support.parts import running
 from support.real_servers import provide_images
-from support.replicated_parts import ReplicatedParts, running
+from support.replicated_parts import ReplicatedParts
 from support.suite import INSTANT, ROOMY
 from support.zookeeper_servers import IMAGE as ZOOKEEPER
 from support.zookeeper_servers import running_zookeeper

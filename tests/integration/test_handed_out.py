@@ -33,8 +33,7 @@ def test_an_agent_with_a_nodes_certificate_stands_for_that_node_alone(tmp_path: 
     try:
         for part in PARTS[:-1]:
             parts.start(part)
-        config = ("--server", f"https://{parts.addresses['gateway']}", "--output", parts.kubeconfig)
-        assert statefleet("kubeconfig", *config, "--certificates", parts.certificates).wait() == 0
+        parts.write_kubeconfig("gateway")
         out = tmp_path / "node-2"
         where = ("--certificates", parts.certificates, "--out", out)
         assert statefleet("certs", "issue", "node", "node-2", *where).wait() == 0

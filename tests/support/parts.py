@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from support.kubectl import Kubectl
 from support.processes import Process, statefleet
@@ -13,16 +15,74 @@ SERVICES = ("workload-store", "revision-history", "node-registry")
 PARTS = (*SERVICES, "gateway", "workers", "agent")
 
 
-class Parts:
-    """The processes, each of which can be killed and started again where it was."""
+class PartProcesses(ABC):
+    """The suite's parts by name, those that are called before those that call."""
 
-    def __init__(self, directory: Path, *agent_options: str) -> None:
+    def __init__(self, directory: Path, names: Sequence[str]) -> None:
         self.directory = directory
         self.certificates = directory / "certificates"
         self.kubeconfig = directory / "kubeconfig"
+        self.names = names
         self.addresses: dict[str, str] = {}
+        self.processes: dict[str, Process] = {}
+
+    @abstractmethod
+    def start_all(self) -> None:
+        """Start every part, and make the administrator's kubeconfig."""
+
+    @abstractmethod
+    def _command(self, name: str) -> list[object]:
+        """Return the arguments that make `statefleet` a part."""
+
+    def launch(self, name: str) -> None:
+        """Start a part."""
+        self.processes[name] = statefleet(*self._command(name))
+
+    def start(self, name: str) -> None:
+        """Start a part and wait until it says that it is ready; a second time at the same address."""
+        self.launch(name)
+        self.until_ready(name)
+
+    def until_ready(self, name: str) -> None:
+        """Wait until a part says that it is ready, and note its address if it has one."""
+        address = self.processes[name].until(r"^ready: \S+(?: at (?:https://)?(\S+))?")[1]
+        if address is not None:
+            self.addresses[name] = address
+
+    def kill(self, name: str) -> None:
+        """End a part as a crash does."""
+        self.processes[name].kill()
+
+    def stop_all(self) -> None:
+        """Have every part end by itself, those that call before those that are called."""
+        for name in reversed(self.names):
+            process = self.processes[name]
+            assert process.stop() == 0, process.output
+            assert "Traceback" not in process.output, process.output
+
+    def kill_all(self) -> None:
+        """End what still runs, as a crash does."""
+        for process in self.processes.values():
+            if process.running:
+                process.kill()
+
+    def write_kubeconfig(self, gateway: str) -> None:
+        """Make the administrator's kubeconfig for a gateway."""
+        server = f"https://{self.addresses[gateway]}"
+        where = ("--certificates", self.certificates, "--output", self.kubeconfig)
+        assert statefleet("kubeconfig", "--server", server, *where).wait() == 0
+
+    def kubectl(self) -> Kubectl:
+        """Return kubectl as the fleet's administrator."""
+        return Kubectl(self.kubeconfig)
+
+
+class Parts(PartProcesses):
+    """One process of each part."""
+
+    def __init__(self, directory: Path, *agent_options: str) -> None:
+        super().__init__(directory, PARTS)
         self._agent_options = agent_options
-        self._processes: dict[str, Process] = {}
 
     def certificates_of(self, part: str) -> Path:
         """Where a part finds its certificates: where they are made, or where it was handed its own."""
@@ -38,62 +98,45 @@ class Parts:
             issued = statefleet("certs", "issue", kind, "--host=127.0.0.1", "--host=localhost", *where)
             assert issued.wait() == 0, issued.output
 
-    def start(self, part: str) -> None:
-        """Start a part and wait until it says that it is ready; a second time at the same address."""
-        process = self._processes[part] = statefleet(*self._command(part))
-        found = process.until(rf"ready: {'agent of' if part == 'agent' else part}(?: at (?:https://)?(\S+))?")
-        self.addresses[part] = found[1]
-
     def metrics_of(self, part: str) -> str:
         """Return where a part that was told to serve metrics does so."""
-        return self._processes[part].until(r"metrics: (http://\S+)")[1]
-
-    def kill(self, part: str) -> None:
-        """End a part as a crash does."""
-        self._processes[part].kill()
+        return self.processes[part].until(r"metrics: (http://\S+)")[1]
 
     def start_all(self) -> None:
-        for part in PARTS:
+        """Start one part after the other, as each is told where those before it are."""
+        for part in self.names:
             self.start(part)
-        server = f"https://{self.addresses['gateway']}"
-        config = ("--certificates", self.certificates, "--output", self.kubeconfig)
-        assert statefleet("kubeconfig", "--server", server, *config).wait() == 0
+        self.write_kubeconfig("gateway")
 
-    def stop_all(self) -> None:
-        """Have every part end by itself, those that call before those that are called."""
-        for part in reversed(PARTS):
-            process = self._processes[part]
-            assert process.stop() == 0, process.output
-            assert "Traceback" not in process.output, process.output
-
-    def kill_all(self) -> None:
-        for process in self._processes.values():
-            if process.running:
-                process.kill()
-
-    def kubectl(self) -> Kubectl:
-        return Kubectl(self.kubeconfig)
-
-    def _command(self, part: str) -> list[object]:
-        certificates: list[object] = ["--certificates", self.certificates_of(part)]
-        listen: list[object] = ["--listen", self.addresses.get(part, "127.0.0.1:0")]
-        peers: list[object] = [f"--{name}={self.addresses.get(name)}" for name in SERVICES]
-        if part in SERVICES:
-            return ["serve", part, *listen, "--data-dir", self.directory / part, *certificates]
-        if part == "gateway":
-            return ["serve", part, *listen, *peers, *certificates]
-        if part == "workers":
+    def _command(self, name: str) -> list[object]:
+        certificates: list[object] = ["--certificates", self.certificates_of(name)]
+        listen: list[object] = ["--listen", self.addresses.get(name, "127.0.0.1:0")]
+        peers: list[object] = [f"--{service}={self.addresses.get(service)}" for service in SERVICES]
+        if name in SERVICES:
+            return ["serve", name, *listen, "--data-dir", self.directory / name, *certificates]
+        if name == "gateway":
+            return ["serve", name, *listen, *peers, *certificates]
+        if name == "workers":
             return ["work", *peers, *certificates]
         return ["agent", "--nodes=3", *self._agent_options, *peers, *certificates]
 
 
+P = TypeVar("P", bound=PartProcesses)
+
+
 @contextmanager
-def running_parts(directory: Path, *agent_options: str) -> Iterator[Parts]:
+def running(parts: P) -> Iterator[P]:
     """Run every part for as long as the block lasts."""
-    parts = Parts(directory, *agent_options)
     try:
         parts.start_all()
         yield parts
         parts.stop_all()
     finally:
         parts.kill_all()
+
+
+@contextmanager
+def running_parts(directory: Path, *agent_options: str) -> Iterator[Parts]:
+    """Run one process of each part for as long as the block lasts."""
+    with running(Parts(directory, *agent_options)) as parts:
+        yield parts

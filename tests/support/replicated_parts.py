@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from support.kubectl import Kubectl
-from support.parts import SERVICES
-from support.processes import Process, statefleet
+from support.parts import SERVICES, PartProcesses
 
 
 def free_address() -> str:
@@ -19,8 +15,8 @@ def free_address() -> str:
         return f"127.0.0.1:{found.getsockname()[1]}"
 
 
-class ReplicatedParts:
-    """The processes, each known as `<what>-<number>`: it can be ended, stopped short, and started again."""
+class ReplicatedParts(PartProcesses):
+    """Any number of processes of each part, known as `<what>-<number>`."""
 
     def __init__(
         self,
@@ -36,17 +32,9 @@ class ReplicatedParts:
         brokers: int = 1,
         agent_options: tuple[str, ...] = (),
     ) -> None:
-        self.directory = directory
-        self.certificates = directory / "certificates"
-        self.kubeconfig = directory / "kubeconfig"
-        self.processes: dict[str, Process] = {}
-        services = [f"{service}-{number}" for service in SERVICES for number in range(replicas)]
-        self.addresses = {name: free_address() for name in services}
-        callers = [f"gateway-{number}" for number in range(gateways)]
-        self.addresses |= {name: free_address() for name in callers}
-        self.names = [*services, *callers]
-        self.names += [f"worker-{number}" for number in range(workers)]
-        self.names += [f"agent-{number}" for number in range(agents)]
+        counts = {**dict.fromkeys(SERVICES, replicas), "gateway": gateways, "worker": workers, "agent": agents}
+        super().__init__(directory, [f"{part}-{number}" for part, count in counts.items() for number in range(count)])
+        self.addresses = {name: free_address() for name in self.names if name.startswith((*SERVICES, "gateway"))}
         self._nodes = nodes
         self._agent_options = agent_options
         config = directory / "kafka.yaml"
@@ -58,42 +46,13 @@ class ReplicatedParts:
         """The names of a service's replicas."""
         return [name for name in self.names if name.startswith(service)]
 
-    def launch(self, name: str) -> Process:
-        """Start a part."""
-        process = self.processes[name] = statefleet(*self._command(name))
-        return process
-
-    def start(self, name: str) -> Process:
-        """Start a part and wait until it says that it is ready."""
-        process = self.launch(name)
-        process.until("^ready: ")
-        return process
-
     def start_all(self) -> None:
-        """Start every part, those of a kind at once."""
+        """Start every part at once."""
         for name in self.names:
             self.launch(name)
-        for process in self.processes.values():
-            process.until("^ready: ")
-        config = ("--certificates", self.certificates, "--output", self.kubeconfig)
-        assert statefleet("kubeconfig", "--server", f"https://{self.addresses['gateway-0']}", *config).wait() == 0
-
-    def stop_all(self) -> None:
-        """Have every part end by itself, those that call before those that are called."""
-        for name in reversed(self.names):
-            process = self.processes[name]
-            assert process.stop() == 0, process.output
-            assert "Traceback" not in process.output, process.output
-
-    def kill_all(self) -> None:
-        """End what still runs, as a crash does."""
-        for process in self.processes.values():
-            if process.running:
-                process.kill()
-
-    def kubectl(self) -> Kubectl:
-        """Return kubectl as the fleet's administrator."""
-        return Kubectl(self.kubeconfig)
+        for name in self.names:
+            self.until_ready(name)
+        self.write_kubeconfig("gateway-0")
 
     def _command(self, name: str) -> list[object]:
         part, _, number = name.rpartition("-")
@@ -107,14 +66,3 @@ class ReplicatedParts:
             return ["work", *peers, *self._zookeeper, certificates]
         first = f"--first={1 + int(number) * self._nodes}"
         return ["agent", f"--nodes={self._nodes}", first, *self._agent_options, *peers, certificates]
-
-
-@contextmanager
-def running(parts: ReplicatedParts) -> Iterator[ReplicatedParts]:
-    """Run every part for as long as the block lasts."""
-    try:
-        parts.start_all()
-        yield parts
-        parts.stop_all()
-    finally:
-        parts.kill_all()
