@@ -1,4 +1,4 @@
-"""What only a log in Kafka has: topics that others may have made, producers that are late, snapshots in a topic."""
+"""What only a log in Kafka has: topics that others may have made, producers that are late, and a state kept in it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from statefleet.store.kafka_settings import KafkaSettings
 from statefleet.store.keeper import SnapshotSettings
 from statefleet.store.log import Appended
 from statefleet.store.replica import Replica, ReplicaSettings
-from statefleet.store.snapshot import Snapshots, chunks
-from support.stores import image_bytes, led_state, put, transaction
+from support.stores import image_bytes, put, transaction
 
 
 class Place:
@@ -181,12 +180,8 @@ class Holding(KafkaConnection):
         return [answer.topics[0][1][0][1] for answer in answers]
 
 
-async def test_what_a_paused_producer_still_sends_is_refused_behind_what_came_later(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cluster = await place.cluster(request_timeout_seconds=1.0)
-    log = await KafkaLog.open(cluster, "log")
-    assert await log.append(b"before") == 0
+async def paused_at(log: KafkaLog, cluster: KafkaCluster, payload: bytes) -> list[Holding]:
+    """Append what is held back until it is given up; return what holds it."""
     held: list[Holding] = []
     connect = cluster.brokers.connect
 
@@ -194,11 +189,19 @@ async def test_what_a_paused_producer_still_sends_is_refused_behind_what_came_la
         held.append(Holding(await connect(address)))
         return held[-1]
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster.brokers, "connect", hold)
         await log._writer._disconnect()
         with pytest.raises(Unavailable):
-            await log.append(b"late")
+            await log.append(payload)
+    return held
+
+
+async def test_what_a_paused_producer_still_sends_is_refused_behind_what_came_later(place: Place) -> None:
+    cluster = await place.cluster(request_timeout_seconds=1.0)
+    log = await KafkaLog.open(cluster, "log")
+    assert await log.append(b"before") == 0
+    held = await paused_at(log, cluster, b"late")
     assert await log.append(b"after") == 1
     invalid_producer_epoch = 47
     codes = [code for holding in held for code in await holding.let_go()]
@@ -208,26 +211,12 @@ async def test_what_a_paused_producer_still_sends_is_refused_behind_what_came_la
     assert [payload for _, payload in await read(log, 0, 3)] == [b"before", b"after", b"last"]
 
 
-async def test_what_a_paused_producer_sends_before_what_comes_later_is_in_the_log_once(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_paused_producer_sends_before_what_comes_later_is_in_the_log_once(place: Place) -> None:
     cluster = await place.cluster(request_timeout_seconds=1.0)
     log = await KafkaLog.open(cluster, "log")
     assert await log.append(b"before") == 0
-    held: list[Holding] = []
-    connect = cluster.brokers.connect
-
-    async def hold(address: Address) -> KafkaConnection:
-        held.append(Holding(await connect(address)))
-        return held[-1]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(cluster.brokers, "connect", hold)
-        await log._writer._disconnect()
-        with pytest.raises(Unavailable):
-            await log.append(b"late")
-        for holding in held:
-            await holding.let_go()
+    for holding in await paused_at(log, cluster, b"late"):
+        await holding.let_go()
     assert await log.append(b"after") == 2
     assert [payload for _, payload in await read(log, 0, 3)] == [b"before", b"late", b"after"]
 
@@ -243,22 +232,7 @@ async def test_appends_that_wait_when_the_cluster_is_left_are_answered(place: Pl
         await log.append(b"too late")
 
 
-# --- snapshots ---
-
-
-async def test_a_torn_snapshot_is_skipped_and_older_ones_are_dropped(place: Place) -> None:
-    log = await KafkaLog.open(await place.cluster(), "store.snapshots")
-    snapshots = Snapshots(log)
-    state = led_state()
-    first = await snapshots.save(state.image(), 1)
-    for chunk in list(chunks(state.image(), 2, 999))[:-1]:
-        await log.append(chunk.SerializeToString())
-    last = await snapshots.save(state.image(), 3)
-    assert await snapshots.complete() == [first, last]
-    await snapshots.drop_before(last)
-    assert await log.start() == last.first_chunk
-    assert await snapshots.complete() == [last]
-    assert (await snapshots.load(last)).version == state.version
+# --- replicas ---
 
 
 async def test_a_replica_starts_from_a_snapshot_and_goes_on_where_the_log_was_trimmed_behind_it(place: Place) -> None:

@@ -89,17 +89,19 @@ async def test_a_leader_that_is_cut_off_knows_before_another_leads(
         proxy.pass_all()
 
 
-async def test_resigning_without_a_connection_returns_at_once_and_takes_effect_later(
+async def test_what_is_left_without_a_connection_is_left_at_once_and_gone_later(
     settings: ZooKeeperSettings, view: ZooKeeperView
 ) -> None:
     async with proxied(settings) as (proxy, coordination):
+        membership = await soon(coordination.join("workers", "a"))
         leadership = await soon(coordination.campaign("store", "a"))
         proxy.hold_all()
         await soon(leadership.lost.wait())
-        await asyncio.wait_for(leadership.resign(), 0.5)
-        await asyncio.wait_for(leadership.resign(), 0.5)
+        for leave in (leadership.resign, leadership.resign, membership.leave):
+            await asyncio.wait_for(leave(), 0.5)
         proxy.pass_all()
         await view.until_line("store", [])
+        await view.until_members("workers", 0)
 
 
 async def test_an_expired_session_ends_every_leadership_and_new_campaigns_are_won(
@@ -116,15 +118,23 @@ async def test_an_expired_session_ends_every_leadership_and_new_campaigns_are_wo
             await view.until_line(name, ["a"])
 
 
+async def between_two(
+    coordination: ZooKeeperCoordination, other: ZooKeeperCoordination, view: ZooKeeperView
+) -> tuple[Leadership, asyncio.Task[Leadership], asyncio.Task[Leadership]]:
+    """Have a member b wait in line, behind a that leads and before c."""
+    leadership = await soon(other.campaign("store", "a"))
+    second = campaigning(coordination, "b")
+    await view.until_line("store", ["a", "b"])
+    third = campaigning(other, "c")
+    await view.until_line("store", ["a", "b", "c"])
+    return leadership, second, third
+
+
 async def test_one_who_waits_in_line_keeps_its_place_through_a_broken_connection(
     settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
 ) -> None:
     async with proxied(settings) as (proxy, coordination):
-        leadership = await soon(other.campaign("store", "a"))
-        second = campaigning(coordination, "b")
-        await view.until_line("store", ["a", "b"])
-        third = campaigning(other, "c")
-        await view.until_line("store", ["a", "b", "c"])
+        leadership, second, third = await between_two(coordination, other, view)
         proxy.cut()
         await leadership.resign()
         await soon(second)
@@ -137,11 +147,7 @@ async def test_one_who_waits_in_line_joins_it_anew_when_its_session_expires(
     settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
 ) -> None:
     async with ZooKeeperCoordination(settings) as coordination:
-        leadership = await soon(other.campaign("store", "a"))
-        second = campaigning(coordination, "b")
-        await view.until_line("store", ["a", "b"])
-        third = campaigning(other, "c")
-        await view.until_line("store", ["a", "b", "c"])
+        leadership, second, third = await between_two(coordination, other, view)
         await expire(coordination, settings.hosts)
         await view.until_line("store", ["a", "c", "b"])
         await leadership.resign()
@@ -172,9 +178,11 @@ def hold_answers_from_the_create_on(proxy: TcpProxy, held: asyncio.Event) -> Non
     proxy.on_request = on_request
 
 
-async def test_a_create_whose_answer_was_lost_is_found_again_and_not_made_twice(
+@asynccontextmanager
+async def without_an_answer(
     settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
-) -> None:
+) -> AsyncIterator[tuple[TcpProxy, asyncio.Task[Leadership]]]:
+    """A campaign that stands in line and has not been told so."""
     await (await soon(other.campaign("store", "before"))).resign()
     async with proxied(settings) as (proxy, coordination):
         held = asyncio.Event()
@@ -182,6 +190,13 @@ async def test_a_create_whose_answer_was_lost_is_found_again_and_not_made_twice(
         campaign = campaigning(coordination, "a")
         await soon(held.wait())
         await view.until_line("store", ["a"])
+        yield proxy, campaign
+
+
+async def test_a_create_whose_answer_was_lost_is_found_again_and_not_made_twice(
+    settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
+) -> None:
+    async with without_an_answer(settings, other, view) as (proxy, campaign):
         proxy.cut()
         proxy.pass_all()
         await soon(campaign)
@@ -191,13 +206,7 @@ async def test_a_create_whose_answer_was_lost_is_found_again_and_not_made_twice(
 async def test_one_who_gives_up_while_its_create_is_under_way_leaves_the_line(
     settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
 ) -> None:
-    await (await soon(other.campaign("store", "before"))).resign()
-    async with proxied(settings) as (proxy, coordination):
-        held = asyncio.Event()
-        hold_answers_from_the_create_on(proxy, held)
-        campaign = campaigning(coordination, "a")
-        await soon(held.wait())
-        await view.until_line("store", ["a"])
+    async with without_an_answer(settings, other, view) as (proxy, campaign):
         campaign.cancel()
         proxy.cut()
         proxy.pass_all()
@@ -207,27 +216,21 @@ async def test_one_who_gives_up_while_its_create_is_under_way_leaves_the_line(
 # --- members ---
 
 
-async def test_a_member_that_lives_comes_back_by_itself_after_its_session_expired(
-    settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
+@pytest.mark.parametrize("lost", ["session", "node"])
+async def test_a_member_that_lives_comes_back_by_itself_when_its_session_or_its_node_is_gone(
+    settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView, lost: str
 ) -> None:
     async with ZooKeeperCoordination(settings) as coordination:
         membership = await soon(coordination.join("workers", "a"))
-        await expire(coordination, settings.hosts)
+        if lost == "session":
+            await expire(coordination, settings.hosts)
+        else:
+            await view.remove_below("/members/workers")
         await view.until_members("workers", 1)
         async with aclosing(other.members("workers")) as seen:
             assert await soon(anext(seen)) == ("a",)
             await membership.leave()
             assert await soon(anext(seen)) == ()
-
-
-async def test_a_member_whose_node_somebody_deletes_comes_back(
-    settings: ZooKeeperSettings, other: ZooKeeperCoordination, view: ZooKeeperView
-) -> None:
-    await soon(other.join("workers", "a"))
-    await view.remove_below("/members/workers")
-    await view.until_members("workers", 1)
-    async with aclosing(other.members("workers")) as seen:
-        assert await soon(anext(seen)) == ("a",)
 
 
 async def test_whoever_watches_members_goes_on_through_broken_connections_and_sees_what_changed_meanwhile(
@@ -239,19 +242,6 @@ async def test_whoever_watches_members_goes_on_through_broken_connections_and_se
         proxy.cut()
         await soon(other.join("workers", "b"))
         assert await soon(anext(seen)) == ("a", "b")
-
-
-async def test_a_member_that_left_without_a_connection_does_not_stay(
-    settings: ZooKeeperSettings, view: ZooKeeperView
-) -> None:
-    async with proxied(settings) as (proxy, coordination):
-        membership = await soon(coordination.join("workers", "a"))
-        held = await soon(coordination.campaign("store", "a"))
-        proxy.hold_all()
-        await soon(held.lost.wait())
-        await asyncio.wait_for(membership.leave(), 0.5)
-        proxy.pass_all()
-        await view.until_members("workers", 0)
 
 
 # --- the ends of it ---
