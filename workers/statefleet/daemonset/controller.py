@@ -28,7 +28,7 @@ from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
-from statefleet.reconcile.ownership import adopt, release
+from statefleet.reconcile.ownership import settle
 from statefleet.reconcile.recording import Recordings
 from statefleet.reconcile.revisions import Revisions
 from statefleet.runtime.clock import Clock
@@ -80,25 +80,20 @@ class DaemonSetController(Controller):
         if self._cache.get(DAEMON_SET, *key) is not owner:
             return Result()  # It changed meanwhile, which has brought another look.
         roster, strangers = self._census.take(owner, facts)
-        if await self._settle_ownership(owner, facts, strangers, act):
+        if await settle(owner, self._orphans(owner, facts), strangers, act):
             return Result()
         now = self._clock.now()
         roster.settle(facts.view, recorded.hash, now)
         observed = Observed(facts.view, roster, recorded.hash, now, recorded.collision_count, revisions)
         return await self._follow(owner, observed, plan(observed), act)
 
-    async def _settle_ownership(self, owner: DaemonSet, facts: SetFacts, strangers: list[Pod], act: Executor) -> bool:
-        """Adopt and release pods. Return whether any had to be: then the cache has to catch up first."""
-        orphans = [
+    def _orphans(self, owner: DaemonSet, facts: SetFacts) -> list[Pod]:
+        """Return the pods without a controller that a set is to adopt."""
+        return [
             pod
             for pod in self._cache.by_owner(POD, "")
             if pod.metadata.namespace == owner.metadata.namespace and _may_adopt(facts, pod)
         ]
-        if orphans:
-            await adopt(owner, orphans, act)
-        if strangers:
-            await release(owner, strangers, act)
-        return bool(orphans or strangers)
 
     async def _follow(self, owner: DaemonSet, observed: Observed, step: Plan, act: Executor) -> Result:
         known = status_view((act.newest_status(owner) or owner).status)

@@ -15,7 +15,16 @@ from statefleet.reconcile.executor import Executor
 M = TypeVar("M", bound=Message)
 
 
-async def adopt(owner: Any, orphans: Sequence[Any], act: Executor) -> None:
+async def settle(owner: Any, orphans: Sequence[Any], strangers: Sequence[Any], act: Executor) -> bool:
+    """Adopt orphans and release strangers. Return whether there were any: then the cache has to catch up first."""
+    if orphans:
+        await _adopt(owner, orphans, act)
+    if strangers:
+        await _release(owner, strangers, act)
+    return bool(orphans or strangers)
+
+
+async def _adopt(owner: Any, orphans: Sequence[Any], act: Executor) -> None:
     """Make an owner the controller of orphans, unless it is gone or going: that is asked of the service itself."""
     meta = owner.metadata
     try:
@@ -30,7 +39,7 @@ async def adopt(owner: Any, orphans: Sequence[Any], act: Executor) -> None:
         await act.update(adopted)
 
 
-async def release(owner: Any, strangers: Sequence[Any], act: Executor) -> None:
+async def _release(owner: Any, strangers: Sequence[Any], act: Executor) -> None:
     """Take an owner's reference off objects that no longer belong to it."""
     for stranger in strangers:
         released = _copy(stranger)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import structlog
 
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet, StatefulSetStatus
-from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.objects.kinds import (
     CONTROLLER_REVISION,
     PERSISTENT_VOLUME_CLAIM,
@@ -25,7 +24,7 @@ from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
-from statefleet.reconcile.ownership import adopt, release
+from statefleet.reconcile.ownership import settle
 from statefleet.reconcile.recording import Recordings
 from statefleet.reconcile.revisions import Revisions
 from statefleet.runtime.clock import Clock
@@ -85,16 +84,14 @@ class StatefulSetController(Controller):
         if owner is None:
             return Result()
         facts = self._set_facts(owner)
-        lost_revisions = orphaned_revisions(self._cache, owner, facts)
-        if lost_revisions:
-            await adopt(owner, lost_revisions, act)
+        if await settle(owner, orphaned_revisions(self._cache, owner, facts), (), act):
             return Result()
         revisions = self._revisions.of(owner.metadata.uid)
         update, collision_count = await self._record(owner, facts, revisions, act)
         pods = self._cache.by_owner(POD, owner.metadata.uid)
         read = self._pod_facts.of_each(pods, facts)
         strangers = [pod for pod, each in zip(pods, read, strict=True) if not each.belongs]
-        if await self._settle_ownership(owner, facts, strangers, act):
+        if not facts.view.deleting and await settle(owner, orphaned_pods(self._cache, owner, facts), strangers, act):
             return Result()
         views = tuple([each.view for each in read if each.belongs])
         stored, newest = owner.status, act.newest_status(owner)
@@ -111,19 +108,6 @@ class StatefulSetController(Controller):
             settled=newest is None,
         )
         return await self._follow(owner, observed, plan(observed), act)
-
-    async def _settle_ownership(
-        self, owner: StatefulSet, facts: SetFacts, strangers: list[Pod], act: Executor
-    ) -> bool:
-        """Adopt and release pods. Return whether any had to be: then the cache has to catch up first."""
-        if facts.view.deleting:
-            return False
-        orphans = orphaned_pods(self._cache, owner, facts)
-        if orphans:
-            await adopt(owner, orphans, act)
-        if strangers:
-            await release(owner, strangers, act)
-        return bool(orphans or strangers)
 
     async def _record(
         self, owner: StatefulSet, facts: SetFacts, revisions: tuple[RevisionView, ...], act: Executor
