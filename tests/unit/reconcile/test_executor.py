@@ -11,7 +11,7 @@ from statefleet.api.object.v1.verbs_pb2 import Fence
 from statefleet.errors import Conflict, Fenced, FleetError, Invalid, Unavailable
 from statefleet.objects.kinds import POD, WORKLOADS
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.executor import Executor, slow_start
+from statefleet.reconcile.executor import Executor, in_order, slow_start
 from statefleet.reconcile.statuses import StatusWriter
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.tasks import Tasks
@@ -136,12 +136,24 @@ async def test_where_nothing_succeeds_little_is_tried() -> None:
     assert len(failed) == 16
 
 
-async def test_fenced_ends_a_slow_start() -> None:
+async def test_in_order_the_first_failure_is_the_end() -> None:
+    jobs = Jobs({2, 3})
+    assert await in_order(jobs.make(2)) == []
+    failed = await in_order(jobs.make(5))
+    assert [error.message for error in failed] == ["job 2"]
+    assert jobs.done == [0, 1, 0, 1]
+    assert set(jobs.batches) == {1}
+
+
+@pytest.mark.parametrize("do", [slow_start, in_order])
+async def test_fenced_is_the_end_of_all(
+    do: Callable[[list[Callable[[], Awaitable[object]]]], Awaitable[object]],
+) -> None:
     async def fenced() -> None:
         raise Fenced("claimed by another")
 
     with pytest.raises(Fenced):
-        await slow_start([fenced, fenced])
+        await do([fenced, fenced])
 
 
 def _raising(error: FleetError) -> Callable[[str, object], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -128,6 +128,15 @@ class Executor:
         """Remember that a version was written: the key is not looked at again before the cache shows it."""
         if version > self.written.get(service, 0):
             self.written[service] = version
+
+
+async def in_order(jobs: Iterable[Callable[[], Awaitable[object]]]) -> list[FleetError]:
+    """Do jobs one after the other until one fails, and return what failed. Fenced is raised at once."""
+    for job in jobs:
+        error = await _outcome(job)
+        if error is not None:
+            return [error]
+    return []
 
 
 async def slow_start(

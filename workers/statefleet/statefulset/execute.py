@@ -7,11 +7,11 @@ from functools import partial
 
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.errors import AlreadyExists, Conflict, Fenced, FleetError, NotFound
+from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
 from statefleet.objects.kinds import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventRecorder
-from statefleet.reconcile.executor import Executor, slow_start
+from statefleet.reconcile.executor import Executor, in_order, slow_start
 from statefleet.statefulset.actions import (
     Action,
     CreatePod,
@@ -49,16 +49,8 @@ class Execution:
 
     async def perform(self, plan: Plan) -> list[FleetError]:
         """Do a plan's actions and return what failed. Where they are in order, the first failure ends them."""
-        if not plan.in_order:
-            return await slow_start([partial(self._perform, action) for action in plan.actions])
-        for action in plan.actions:
-            try:
-                await self._perform(action)
-            except Fenced:
-                raise
-            except FleetError as error:
-                return [error]
-        return []
+        jobs = [partial(self._perform, action) for action in plan.actions]
+        return await (in_order(jobs) if plan.in_order else slow_start(jobs))
 
     async def _perform(self, action: Action) -> None:
         match action:
