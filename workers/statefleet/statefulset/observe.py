@@ -10,10 +10,10 @@ from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet, StatefulSetSpec
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
-from statefleet.objects.meta import FIRST_READY_ANNOTATION, POD_NAME_LABEL, REVISION_LABEL, is_deleting, seconds
+from statefleet.objects.meta import POD_NAME_LABEL, REVISION_LABEL, is_deleting, seconds
 from statefleet.objects.pods import condition, is_terminal
 from statefleet.objects.selectors import LabelSelector
-from statefleet.objects.trouble import trouble_of
+from statefleet.objects.trouble import trouble_of, was_ready
 from statefleet.reconcile.recording import template_fingerprint
 from statefleet.statefulset.views import ClaimView, PodView, Reference, RevisionView, SetView, Status
 
@@ -104,7 +104,7 @@ def pod_view(message: Pod) -> PodView:
         revision=labels.get(REVISION_LABEL, ""),
         ready=ready and phase == "Running",
         ready_since=seconds(readiness.last_transition_time) if readiness is not None and ready else 0.0,
-        was_ready=ready or FIRST_READY_ANNOTATION in meta.annotations,
+        was_ready=was_ready(message),
         pending=phase in ("", "Pending"),
         finished=is_terminal(message),
         terminating=is_deleting(meta),
