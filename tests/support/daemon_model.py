@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from statefleet.daemonset.actions import Action, CreatePod, DeletePod, DeleteRevision
+from statefleet.daemonset.actions import Action, CreatePod, DeletePod
 from statefleet.daemonset.plan import Observed, Plan, plan
 from statefleet.daemonset.roster import Roster
 from statefleet.daemonset.standing import Role
-from statefleet.daemonset.views import Fit, PodView, RevisionView, SetView
+from statefleet.daemonset.views import Fit, PodView, SetView
+from statefleet.reconcile.history import DeleteRevision, RevisionView
 
 
 class Fate(Enum):
@@ -152,8 +153,8 @@ class World:
                 self._delete(action, seen)
             case DeleteRevision():
                 in_use = {seen.template, *(pod.revision for pod in self.pods.values())}
-                assert action.revision.hash not in in_use, "a revision in use was cut"
-                self.revisions.pop(action.revision.hash, None)
+                assert action.revision.label not in in_use, "a revision in use was cut"
+                self.revisions.pop(action.revision.label, None)
         self.commit()
 
     def _create(self, action: CreatePod, seen: Moment) -> None:
@@ -263,7 +264,7 @@ class Worker:
         self.roster.settle(seen.wanted, seen.template, seen.now)
         assert_like_new(self.roster, seen)
         self.shown = seen
-        views = (RevisionView(name, revisions[name], name) for name in sorted(revisions, key=revisions.__getitem__))
+        views = (RevisionView(name, name) for name in sorted(revisions, key=revisions.__getitem__))
         return Observed(seen.wanted, self.roster, seen.template, seen.now, revisions=tuple(views))
 
 

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from statefleet.daemonset.actions import Action, CreatePod, DeletePod, DeleteRevision
+from statefleet.daemonset.actions import Action, CreatePod, DeletePod
 from statefleet.daemonset.plan import Observed, Plan
 from statefleet.daemonset.roster import Roster
 from statefleet.daemonset.views import Fit, PodView, SetView
+from statefleet.reconcile.history import DeleteRevision
 
 NOW = 1_000_000.0
 _LONG = 100_000.0

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from statefleet.statefulset.actions import Action, CreatePod, DeletePod, DeleteRevision, FixPod, TendClaims
+from statefleet.reconcile.history import DeleteRevision
+from statefleet.statefulset.actions import Action, CreatePod, DeletePod, FixPod, TendClaims
 from statefleet.statefulset.plan import Plan
 from statefleet.statefulset.views import Observed, PodView, SetView
 

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from statefleet.reconcile.history import DeleteRevision, RevisionView
 from statefleet.statefulset.actions import (
     Action,
     CreatePod,
     DeletePod,
-    DeleteRevision,
     FixPod,
     NewClaim,
     OwnClaim,
     TendClaims,
 )
 from statefleet.statefulset.plan import Plan, plan
-from statefleet.statefulset.views import ClaimView, Observed, PodView, RevisionView, SetView
+from statefleet.statefulset.views import ClaimView, Observed, PodView, SetView
 
 
 class Fate(Enum):
@@ -272,9 +272,7 @@ class Worker:
             update=moment.template,
             now=self.world.now,
             claims=moment.claims,
-            revisions=tuple(
-                RevisionView(name, revisions[name]) for name in sorted(revisions, key=revisions.__getitem__)
-            ),
+            revisions=tuple(RevisionView(name, name) for name in sorted(revisions, key=revisions.__getitem__)),
             spared=frozenset(moment.stored),
             settled=version >= self.put_shown_at,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statefleet.daemonset.plan import plan
-from statefleet.daemonset.views import RevisionView
+from statefleet.reconcile.history import RevisionView
 from support.daemon_sketch import observed, sketch_plan
 
 ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
@@ -26,5 +26,5 @@ ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
     ("sketch", "revisions", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
 def test_history(sketch: str, revisions: str, spec: dict[str, Any], expected: str) -> None:
-    views = tuple(RevisionView(name, number, name) for number, name in enumerate(revisions, 1))
+    views = tuple(RevisionView(name, name) for name in revisions)
     assert sketch_plan(plan(replace(observed(sketch, "E", **spec), revisions=views))) == expected

@@ -23,22 +23,23 @@ def revision(name: str, number: int) -> ControllerRevision:
 async def test_revisions_come_by_their_numbers_and_are_read_once_for_each_version() -> None:
     read: list[str] = []
 
-    def view(message: ControllerRevision) -> str:
+    def label(message: ControllerRevision) -> str:
         read.append(message.metadata.name)
         return message.metadata.name.upper()
 
     fleet = WorkerFleet()
     cache = Cache(fleet, (CONTROLLER_REVISION,), ManualClock())
-    revisions, uid = Revisions(cache, view), daemon_set().metadata.uid
+    revisions, uid = Revisions(cache, label), daemon_set().metadata.uid
     for name, number in (("c", 10), ("a", 1), ("b", 2)):
         fleet.put(revision(name, number))
     async with Tasks("test") as tasks:
         tasks.spawn(cache.run(), "cache")
         await cache.synced()
         assert revisions.of("another") == ()
-        assert revisions.of(uid) == revisions.of(uid) == ("A", "B", "C")
+        assert [view.label for view in revisions.of(uid)] == ["A", "B", "C"]
+        assert [view.name for view in revisions.of(uid)] == ["a", "b", "c"]
         assert sorted(read) == ["a", "b", "c"]
         fleet.put(revision("a", 11))
         await cache.wait(REVISIONS, 4)
-        assert revisions.of(uid) == ("B", "C", "A")
+        assert [view.label for view in revisions.of(uid)] == ["B", "C", "A"]
         assert sorted(read) == ["a", "a", "b", "c"]

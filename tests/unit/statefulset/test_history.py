@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from statefleet.reconcile.history import RevisionView
 from statefleet.statefulset.plan import plan
-from statefleet.statefulset.views import RevisionView
 from support.set_sketch import observed, sketch_plan
 
 ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
@@ -26,12 +26,12 @@ ROWS: list[tuple[str, str, str, dict[str, Any], str]] = [
     ("sketch", "revisions", "spec", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
 def test_history(sketch: str, revisions: str, spec: dict[str, Any], expected: str) -> None:
-    views = tuple(RevisionView(name, number) for number, name in enumerate(revisions, 1))
+    views = tuple(RevisionView(name, name) for name in revisions)
     assert sketch_plan(plan(replace(observed(sketch, "EE", **spec), revisions=views))) == expected
 
 
 def test_what_the_stored_status_names_stays() -> None:
     seen = observed("C+", "CC", history_limit=0)
-    views = tuple(RevisionView(name, number) for number, name in enumerate("ABC", 1))
+    views = tuple(RevisionView(name, name) for name in "ABC")
     assert sketch_plan(plan(replace(seen, revisions=views, spared=frozenset("B")))) == "cut A"
     assert sketch_plan(plan(replace(seen, revisions=views, settled=False))) == ""

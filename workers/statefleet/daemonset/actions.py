@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statefleet.daemonset.views import PodView, RevisionView
+from statefleet.daemonset.views import PodView
+from statefleet.reconcile.history import DeleteRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,6 @@ class DeletePod:
     def only_unchanged(self) -> bool:
         """Whether the pod must be as it was seen: one that has become Ready since is not broken."""
         return self.reason in ("broken", "unready")
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteRevision:
-    """Delete a revision that history has no more room for."""
-
-    revision: RevisionView
 
 
 PodAction = CreatePod | DeletePod

@@ -14,7 +14,7 @@ from statefleet.daemonset.actions import DeletePod
 from statefleet.daemonset.build import with_status
 from statefleet.daemonset.census import Census
 from statefleet.daemonset.execute import Execution
-from statefleet.daemonset.observe import SetFacts, read_set, revision_view, status_view
+from statefleet.daemonset.observe import SetFacts, read_set, revision_label, status_view
 from statefleet.daemonset.patience import Patience
 from statefleet.daemonset.placement import placement_changed, target_node
 from statefleet.daemonset.plan import Observed, Plan, plan
@@ -52,7 +52,7 @@ class DaemonSetController(Controller):
         self._events = events.recorder("daemonset-controller")
         self._clock = clock
         self._facts = Memo(cache, DAEMON_SET, read_set)
-        self._revisions = Revisions(cache, revision_view)
+        self._revisions = Revisions(cache, revision_label)
         self._recordings = Recordings(cache)
         self._census = Census(cache)
         self._patience = Patience()

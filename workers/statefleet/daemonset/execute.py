@@ -7,15 +7,17 @@ from functools import partial
 from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.object.v1.verbs_pb2 import Slot
-from statefleet.daemonset.actions import Action, CreatePod, DeletePod, DeleteRevision
+from statefleet.daemonset.actions import Action, CreatePod, DeletePod
 from statefleet.daemonset.build import new_pod, pod_name, pod_pattern
 from statefleet.daemonset.plan import BURST
 from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
-from statefleet.objects.kinds import CONTROLLER_REVISION, NODE, POD
+from statefleet.objects.kinds import NODE, POD
 from statefleet.objects.meta import full_name
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor, slow_start
+from statefleet.reconcile.history import DeleteRevision
+from statefleet.reconcile.revisions import delete_revision
 
 
 class Execution:
@@ -49,7 +51,7 @@ class Execution:
             case DeletePod():
                 await self._delete(action)
             case DeleteRevision():
-                await self._delete_revision(action)
+                await delete_revision(action.revision, self._owner.metadata.namespace, self._cache, self._act)
 
     async def _create(self, action: CreatePod) -> None:
         node = self._cache.get(NODE, "", action.node)
@@ -95,13 +97,3 @@ class Execution:
         elif action.reason == "succeeded":
             message = f"Found succeeded {where}, will try to delete it"
             self._events.normal(self._owner, "SucceededDaemonPod", message)
-
-    async def _delete_revision(self, action: DeleteRevision) -> None:
-        name = action.revision.name
-        revision = self._cache.get(CONTROLLER_REVISION, self._owner.metadata.namespace, name)
-        if revision is None or revision.metadata.uid != action.revision.uid:
-            return
-        try:
-            await self._act.delete(revision, unchanged=True)
-        except NotFound:
-            return

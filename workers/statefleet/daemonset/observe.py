@@ -10,7 +10,7 @@ from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet, DaemonSetStatus
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.daemonset.placement import Placement, target_node
-from statefleet.daemonset.views import Bound, PodView, RevisionView, SetView, Status
+from statefleet.daemonset.views import Bound, PodView, SetView, Status
 from statefleet.objects.meta import REVISION_LABEL, is_deleting
 from statefleet.objects.pods import condition
 from statefleet.objects.selectors import LabelSelector
@@ -100,10 +100,9 @@ def status_view(message: DaemonSetStatus) -> Status:
     )
 
 
-def revision_view(message: ControllerRevision) -> RevisionView:
-    """Return what counts of a set's revision."""
-    meta = message.metadata
-    return RevisionView(meta.name, message.revision, meta.labels.get(REVISION_LABEL, ""), meta.uid)
+def revision_label(message: ControllerRevision) -> str:
+    """Return what pods made from a revision bear as theirs."""
+    return message.metadata.labels.get(REVISION_LABEL, "")
 
 
 def _bound(value: IntOrString) -> Bound:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from statefleet.daemonset.actions import Action, CreatePod, DeletePod, PodAction
-from statefleet.daemonset.history import plan_history
 from statefleet.daemonset.roster import Roster
 from statefleet.daemonset.update import plan_update
-from statefleet.daemonset.views import NEVER, RevisionView, SetView, Status
+from statefleet.daemonset.views import NEVER, SetView, Status
+from statefleet.reconcile.history import RevisionView, cut_history
 
 BURST = 250
 """So many pods at most are made, and so many deleted, in one step."""
@@ -46,7 +46,7 @@ def plan(observed: Observed) -> Plan:
     """Return the next step."""
     roster = observed.roster
     actions = _burst([*roster.moves(), *plan_update(roster, observed.set)])
-    cut = plan_history(observed.revisions, {observed.update, *roster.revisions}, observed.set.history_limit)
+    cut = cut_history(observed.revisions, {observed.update, *roster.revisions}, observed.set.history_limit)
     again = roster.next_change()
     return Plan((*actions, *cut), _status(observed), None if again == NEVER else max(0.0, again - observed.now))
 

@@ -108,17 +108,6 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionView:
-    """What counts of a ControllerRevision that the set controls."""
-
-    name: str
-    number: int
-    hash: str
-    """What the pods made from it carry."""
-    uid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """What of a DaemonSet's status is decided here. Numbers count nodes."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from statefleet.statefulset.views import PodView, Reference, RevisionView
+from statefleet.reconcile.history import DeleteRevision
+from statefleet.statefulset.views import PodView, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,6 @@ class TendClaims:
     pod: PodView
     missing: tuple[NewClaim, ...] = ()
     owned: tuple[OwnClaim, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteRevision:
-    """Delete a revision that history has no more room for."""
-
-    revision: RevisionView
 
 
 Action = CreatePod | DeletePod | FixPod | TendClaims | DeleteRevision

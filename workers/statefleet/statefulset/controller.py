@@ -22,6 +22,7 @@ from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself, unless_bound
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
+from statefleet.reconcile.history import RevisionView
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.memo import Memo
 from statefleet.reconcile.ownership import settle
@@ -36,13 +37,13 @@ from statefleet.statefulset.observe import (
     claim_view,
     read_pod,
     read_set,
-    revision_view,
+    revision_label,
     status_view,
 )
 from statefleet.statefulset.ownership import orphaned_pods, orphaned_revisions
 from statefleet.statefulset.plan import Plan, plan
 from statefleet.statefulset.templates import Templates
-from statefleet.statefulset.views import ClaimView, Observed, PodView, RevisionView, SetView, Status
+from statefleet.statefulset.views import ClaimView, Observed, PodView, SetView, Status
 
 WATCHED_KINDS: tuple[Kind[Any], ...] = (STATEFUL_SET, POD, PERSISTENT_VOLUME_CLAIM, CONTROLLER_REVISION)
 """What the cache has to follow for it."""
@@ -64,7 +65,7 @@ class StatefulSetController(Controller):
         self._set_facts = Memo(cache, STATEFUL_SET, read_set)
         self._pod_facts = Memo(cache, POD, read_pod)
         self._claim_views = Memo(cache, PERSISTENT_VOLUME_CLAIM, claim_view)
-        self._revisions = Revisions(cache, revision_view)
+        self._revisions = Revisions(cache, revision_label)
         self._recordings = Recordings(cache)
         self._templates = Templates(cache)
         cache.subscribe(STATEFUL_SET, self._forget)

@@ -8,15 +8,16 @@ from functools import partial
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
-from statefleet.objects.kinds import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD
+from statefleet.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor, in_order, slow_start
+from statefleet.reconcile.history import DeleteRevision
+from statefleet.reconcile.revisions import delete_revision
 from statefleet.statefulset.actions import (
     Action,
     CreatePod,
     DeletePod,
-    DeleteRevision,
     FixPod,
     NewClaim,
     OwnClaim,
@@ -64,7 +65,7 @@ class Execution:
                 await self._make_claims(action.pod.name, action.missing)
                 await self._own_claims(action.owned)
             case DeleteRevision():
-                await self._delete_revision(action)
+                await delete_revision(action.revision, self._namespace, self._cache, self._act)
 
     async def _create(self, action: CreatePod) -> None:
         template = self._templates.of(self._owner, action.revision, self._update)
@@ -111,13 +112,6 @@ class Execution:
             self._failed("update", action.pod.name, error)
             raise
         self._succeeded("update", action.pod.name)
-
-    async def _delete_revision(self, action: DeleteRevision) -> None:
-        revision = self._cache.get(CONTROLLER_REVISION, self._namespace, action.revision.name)
-        if revision is None or revision.metadata.uid != action.revision.uid:
-            return
-        with suppress(NotFound):
-            await self._act.delete(revision, unchanged=True)
 
     async def _make_claims(self, pod: str, claims: tuple[NewClaim, ...]) -> None:
         set_name = self._owner.metadata.name

@@ -15,7 +15,7 @@ from statefleet.objects.pods import condition, is_terminal
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.trouble import trouble_of, was_ready
 from statefleet.reconcile.recording import template_fingerprint
-from statefleet.statefulset.views import ClaimView, PodView, Reference, RevisionView, SetView, Status
+from statefleet.statefulset.views import ClaimView, PodView, Reference, SetView, Status
 
 _DEFAULT_REPLICAS: Final = 1
 _DEFAULT_HISTORY_LIMIT: Final = 10
@@ -142,9 +142,9 @@ def claim_view(message: PersistentVolumeClaim) -> ClaimView:
     return ClaimView(meta.name, owners, is_deleting(meta))
 
 
-def revision_view(message: ControllerRevision) -> RevisionView:
-    """Return what counts of a set's revision."""
-    return RevisionView(message.metadata.name, message.revision, message.metadata.uid)
+def revision_label(message: ControllerRevision) -> str:
+    """Return what pods made from a revision bear as theirs."""
+    return message.metadata.name
 
 
 def _claimed_volumes(message: Pod) -> frozenset[tuple[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from statefleet.reconcile.history import RevisionView
+
 NEVER = float("inf")
 
 
@@ -89,15 +91,6 @@ class ClaimView:
     name: str
     owners: tuple[Reference, ...] = ()
     terminating: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionView:
-    """What counts of a ControllerRevision that the set controls."""
-
-    name: str
-    number: int
-    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
