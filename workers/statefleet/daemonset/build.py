@@ -10,12 +10,8 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.daemonset.placement import pin, tolerate_automatically
 from statefleet.daemonset.views import Status
-from statefleet.objects.meta import (
-    REVISION_LABEL,
-    TEMPLATE_GENERATION_ANNOTATION,
-    TEMPLATE_GENERATION_LABEL,
-    controller_reference,
-)
+from statefleet.objects.meta import TEMPLATE_GENERATION_ANNOTATION, TEMPLATE_GENERATION_LABEL
+from statefleet.reconcile.pods import pod_from_template
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH: Final = 10
@@ -25,20 +21,8 @@ _LONGEST_STEM: Final = 63 - 1 - _SUFFIX_LENGTH
 
 def pod_pattern(owner: DaemonSet, revision: str) -> Pod:
     """Return what all pods of a set's template have in common, to be completed by `new_pod`."""
-    meta, template = owner.metadata, owner.spec.template
-    pod = Pod(spec=template.spec)
-    pod.metadata.CopyFrom(
-        ObjectMeta(
-            generate_name=f"{meta.name}-",
-            namespace=meta.namespace,
-            labels=template.metadata.labels,
-            annotations=template.metadata.annotations,
-            finalizers=template.metadata.finalizers,
-            owner_references=[controller_reference(owner)],
-        )
-    )
-    pod.metadata.labels[REVISION_LABEL] = revision
-    generation = meta.annotations.get(TEMPLATE_GENERATION_ANNOTATION, "")
+    pod = pod_from_template(owner, owner.spec.template, revision)
+    generation = owner.metadata.annotations.get(TEMPLATE_GENERATION_ANNOTATION, "")
     if generation:
         pod.metadata.labels[TEMPLATE_GENERATION_LABEL] = generation
     tolerate_automatically(pod.spec)

@@ -14,7 +14,8 @@ from statefleet.api.core.v1.volume_pb2 import PersistentVolumeClaimVolumeSource,
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta, OwnerReference
 from statefleet.objects.codec import decode
 from statefleet.objects.kinds import KINDS
-from statefleet.objects.meta import POD_INDEX_LABEL, POD_NAME_LABEL, REVISION_LABEL, controller_reference
+from statefleet.objects.meta import POD_INDEX_LABEL, POD_NAME_LABEL
+from statefleet.reconcile.pods import pod_from_template
 from statefleet.statefulset.actions import NewClaim
 from statefleet.statefulset.observe import ordinal_of
 from statefleet.statefulset.views import Reference, Status
@@ -24,22 +25,9 @@ _PATCH_DIRECTIVE: Final = "$patch"
 
 def new_pod(owner: StatefulSet, template: PodTemplateSpec, ordinal: int, revision: str) -> Pod:
     """Return the pod of an ordinal, made from a revision's template: with its name, network name and claims."""
-    name = f"{owner.metadata.name}-{ordinal}"
-    pod = Pod(spec=template.spec)
-    pod.metadata.CopyFrom(
-        ObjectMeta(
-            name=name,
-            generate_name=f"{owner.metadata.name}-",
-            namespace=owner.metadata.namespace,
-            labels=template.metadata.labels,
-            annotations=template.metadata.annotations,
-            finalizers=template.metadata.finalizers,
-            owner_references=[controller_reference(owner)],
-        )
-    )
+    pod = pod_from_template(owner, template, revision)
+    pod.metadata.name = pod.spec.hostname = f"{owner.metadata.name}-{ordinal}"
     _identify(pod)
-    pod.metadata.labels[REVISION_LABEL] = revision
-    pod.spec.hostname = name
     if owner.spec.service_name:
         pod.spec.subdomain = owner.spec.service_name
     _mount_claims(owner, pod)
