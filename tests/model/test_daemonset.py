@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from statefleet.daemonset.views import Bound, Fit, SetView
+from statefleet.daemonset.views import Fit, SetView
+from statefleet.reconcile.bounds import Bound
 from support.daemon_model import Fate, Worker, World
 
 LONG = os.environ.get("STATEFLEET_MODEL") == "long"

@@ -10,7 +10,8 @@ import pytest
 from statefleet.daemonset.actions import CreatePod
 from statefleet.daemonset.plan import plan
 from statefleet.daemonset.standing import Judge
-from statefleet.daemonset.views import Bound, Fit, NodeView, SetView
+from statefleet.daemonset.views import Fit, NodeView, SetView
+from statefleet.reconcile.bounds import Bound
 from support.daemon_sketch import NOW, observed, pod, sketch_plan
 
 SURGE: dict[str, Any] = {"max_unavailable": Bound(0), "max_surge": Bound(1)}

@@ -11,8 +11,9 @@ from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.daemonset.build import with_status
 from statefleet.daemonset.observe import pod_view, read_set, revision_label, set_view, status_view
-from statefleet.daemonset.views import Bound, Status
+from statefleet.daemonset.views import Status
 from statefleet.objects.times import to_time
+from statefleet.reconcile.bounds import Bound
 from support.daemon_objects import daemon_set, owned_pod
 from support.fleet_objects import make_ready, make_stuck
 
@@ -39,7 +40,7 @@ def test_a_set_with_everything() -> None:
 @pytest.mark.surface("D1.rounding")
 @pytest.mark.parametrize(("percent", "nodes", "expected"), [(10, 100, 10), (10, 101, 11), (1, 1, 1), (100, 7, 7)])
 def test_a_percentage_rounds_up(percent: int, nodes: int, expected: int) -> None:
-    assert Bound(percent, percent=True).of(nodes) == expected
+    assert Bound(percent, percent=True).rounded_up(nodes) == expected
 
 
 def test_the_fingerprint_changes_with_what_a_revision_is_made_from() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from statefleet.daemonset.plan import plan
-from statefleet.daemonset.views import Bound
+from statefleet.reconcile.bounds import Bound
 from support.daemon_sketch import observed
 
 SURGE: dict[str, Any] = {"max_unavailable": Bound(0), "max_surge": Bound(1)}

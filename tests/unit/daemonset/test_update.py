@@ -8,7 +8,7 @@ import pytest
 
 from statefleet.daemonset.actions import DeletePod
 from statefleet.daemonset.plan import plan
-from statefleet.daemonset.views import Bound
+from statefleet.reconcile.bounds import Bound
 from support.daemon_sketch import observed, sketch_plan
 
 TWO: dict[str, Any] = {"max_unavailable": Bound(2)}

@@ -4,7 +4,8 @@ import pytest
 
 from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
-from statefleet.disruption.budget import DISRUPTED_SECONDS, amount, reckon
+from statefleet.disruption.budget import DISRUPTED_SECONDS, reckon
+from statefleet.reconcile.bounds import Bound
 from support.objects import a_pod, running, set_condition
 
 NOW = 1000.0
@@ -110,4 +111,4 @@ def test_readiness_is_the_condition_not_the_phase():
 
 @pytest.mark.parametrize(("text", "total", "wanted"), [("50%", 5, 3), ("0%", 5, 0), ("7%", 100, 7), ("29%", 100, 29)])
 def test_shares_are_rounded_up(text, total, wanted):
-    assert amount(IntOrString(type=1, str_val=text), total) == wanted
+    assert Bound.read(IntOrString(type=1, str_val=text)).rounded_up(total) == wanted

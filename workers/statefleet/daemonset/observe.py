@@ -8,19 +8,17 @@ from typing import Final
 from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.daemon_set_pb2 import DaemonSet, DaemonSetStatus
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.daemonset.placement import Placement, target_node
-from statefleet.daemonset.views import Bound, PodView, SetView, Status
+from statefleet.daemonset.views import PodView, SetView, Status
 from statefleet.objects.meta import REVISION_LABEL, is_deleting
 from statefleet.objects.pods import condition
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.times import seconds
 from statefleet.objects.trouble import trouble_of, was_ready
+from statefleet.reconcile.bounds import Bound
 from statefleet.reconcile.recording import template_fingerprint
 
 _DEFAULT_HISTORY_LIMIT: Final = 10
-_STRING: Final = 1
-"""IntOrString's type where it holds a string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,8 @@ def set_view(message: DaemonSet) -> SetView:
         uid=meta.uid,
         generation=meta.generation,
         on_delete=spec.update_strategy.type == "OnDelete",
-        max_unavailable=_bound(rolling.max_unavailable) if rolling.HasField("max_unavailable") else Bound(1),
-        max_surge=_bound(rolling.max_surge),
+        max_unavailable=Bound.read(rolling.max_unavailable) if rolling.HasField("max_unavailable") else Bound(1),
+        max_surge=Bound.read(rolling.max_surge),
         min_ready_seconds=spec.min_ready_seconds,
         history_limit=spec.revision_history_limit if limited else _DEFAULT_HISTORY_LIMIT,
     )
@@ -103,10 +101,3 @@ def status_view(message: DaemonSetStatus) -> Status:
 def revision_label(message: ControllerRevision) -> str:
     """Return what pods made from a revision bear as theirs."""
     return message.metadata.labels.get(REVISION_LABEL, "")
-
-
-def _bound(value: IntOrString) -> Bound:
-    if value.type != _STRING:
-        return Bound(value.int_val)
-    digits = value.str_val.removesuffix("%")
-    return Bound(int(digits) if digits.isascii() and digits.isdigit() else 0, percent=True)

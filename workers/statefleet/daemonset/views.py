@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from statefleet.reconcile.bounds import Bound
+
 NEVER = float("inf")
+_ONE, _NONE = Bound(1), Bound(0)
 
 
 class Fit(Enum):
@@ -22,18 +25,6 @@ class Fit(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """A number of nodes, or a percentage of those that should have a pod."""
-
-    number: int
-    percent: bool = False
-
-    def of(self, nodes: int) -> int:
-        """Return the number it is for so many nodes; a percentage rounds up."""
-        return -(-self.number * nodes // 100) if self.percent else self.number
-
-
-@dataclass(frozen=True, slots=True)
 class SetView:
     """A DaemonSet's specification, defaults filled in."""
 
@@ -41,9 +32,9 @@ class SetView:
     uid: str = ""
     generation: int = 1
     on_delete: bool = False
-    max_unavailable: Bound = Bound(1)
-    """How many nodes an update may have without an available pod at once."""
-    max_surge: Bound = Bound(0)
+    max_unavailable: Bound = _ONE
+    """How many nodes, of those that should have a pod, an update may have without an available one at once."""
+    max_surge: Bound = _NONE
     """How many nodes an update may have a second pod on at once. Exactly one of the two is not 0."""
     min_ready_seconds: int = 0
     history_limit: int = 10
@@ -60,7 +51,7 @@ class SetView:
 
     def budget(self, nodes: int) -> int:
         """Return how many nodes an update may have in between at once, at least 1."""
-        return max(1, (self.max_surge if self.surges else self.max_unavailable).of(nodes))
+        return max(1, (self.max_surge if self.surges else self.max_unavailable).rounded_up(nodes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
 from statefleet.objects.meta import controller_of, is_deleting
 from statefleet.objects.pods import is_ready, is_terminal
 from statefleet.objects.times import seconds
+from statefleet.reconcile.bounds import Bound
 
 DISRUPTED_SECONDS = 120.0
 """How long an eviction counts though the pod shows no sign of it."""
@@ -59,13 +59,14 @@ def reckon(
     )
     overdue = tuple(name for name in unconfirmed if name not in disrupted)
     spec = budget.spec
-    if spec.min_available.type != 1 and not spec.HasField("max_unavailable"):
-        return Reckoning(len(counted), spec.min_available.int_val, healthy, disrupted, overdue=overdue)
+    limited, least = spec.HasField("max_unavailable"), Bound.read(spec.min_available)
+    if not limited and not least.percent:
+        return Reckoning(len(counted), least.number, healthy, disrupted, overdue=overdue)
     expected, unmanaged, problem = _scales(counted, scale)
-    if spec.HasField("max_unavailable"):
-        desired = max(0, expected - amount(spec.max_unavailable, expected))
+    if limited:
+        desired = max(0, expected - Bound.read(spec.max_unavailable).rounded_up(expected))
     else:
-        desired = amount(spec.min_available, expected)
+        desired = least.rounded_up(expected)
     return Reckoning(expected, desired, healthy, disrupted, problem, unmanaged, overdue)
 
 
@@ -83,13 +84,6 @@ def _scales(pods: Iterable[Pod], scale: Callable[[Pod], int | None]) -> tuple[in
             return 0, (), f'found no controller with a scale for pod "{pod.metadata.name}"'
         scales[controller.uid] = wanted
     return sum(scales.values()), tuple(unmanaged), ""
-
-
-def amount(value: IntOrString, total: int) -> int:
-    """Return an amount given as a number or as a share of `total`, rounded up."""
-    if value.type == 1:
-        return -(-int(value.str_val.removesuffix("%")) * total // 100)
-    return value.int_val
 
 
 def _unconfirmed(budget: PodDisruptionBudget, pods: Mapping[str, Pod]) -> dict[str, float]:

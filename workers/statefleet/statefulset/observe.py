@@ -9,18 +9,16 @@ from statefleet.api.apps.v1.controller_revision_pb2 import ControllerRevision
 from statefleet.api.apps.v1.stateful_set_pb2 import StatefulSet, StatefulSetSpec, StatefulSetStatus
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
-from statefleet.api.meta.v1.primitives_pb2 import IntOrString
 from statefleet.objects.meta import POD_NAME_LABEL, REVISION_LABEL, is_deleting, seconds
 from statefleet.objects.pods import condition, is_terminal
 from statefleet.objects.selectors import LabelSelector
 from statefleet.objects.trouble import trouble_of, was_ready
+from statefleet.reconcile.bounds import Bound
 from statefleet.reconcile.recording import template_fingerprint
 from statefleet.statefulset.views import ClaimView, PodView, Reference, SetView, Status
 
 _DEFAULT_REPLICAS: Final = 1
 _DEFAULT_HISTORY_LIMIT: Final = 10
-_STRING: Final = 1
-"""IntOrString's type where it holds a string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +159,4 @@ def _max_unavailable(spec: StatefulSetSpec, replicas: int) -> int:
     rolling = spec.update_strategy.rolling_update
     if not rolling.HasField("max_unavailable"):
         return 1
-    return max(1, _scaled(rolling.max_unavailable, replicas))
-
-
-def _scaled(value: IntOrString, whole: int) -> int:
-    if value.type != _STRING:
-        return value.int_val
-    digits = value.str_val.removesuffix("%")
-    return whole * int(digits) // 100 if digits.isascii() and digits.isdigit() else 0
+    return max(1, Bound.read(rolling.max_unavailable).rounded_down(replicas))
