@@ -39,6 +39,8 @@ class MemoryFleet:
 
     async def list(self, kind: Kind[Any], namespace: str = "", **options: Any) -> Listing[Any]:
         self.calls.append(("list", options))
+        if options.get("unless_unchanged_since") == str(self.version):
+            return Listing([], str(self.version), unchanged=True)
         labels = LabelSelector.parse(options.get("label_selector", ""))
         fields = FieldSelector.parse(kind, options.get("field_selector", ""))
         found = [

@@ -59,6 +59,8 @@ class Listing(Generic[M]):
     resource_version: str
     continue_token: str = ""
     remaining: int = 0
+    unchanged: bool = False
+    """Whether the list is as it was at the version asked about: it has no items then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Verbs:
         continue_token: str = "",
         resource_version: str = "",
         resource_version_match: str = "",
+        unless_unchanged_since: str = "",
         timeout: float | None = None,
     ) -> Listing[M]:
         """Return the objects of a kind, of all namespaces where none is named. Versions as in ListRequest."""
@@ -139,13 +142,14 @@ class Verbs:
             continue_token=continue_token,
             resource_version=resource_version,
             resource_version_match=resource_version_match,
+            unless_unchanged_since=unless_unchanged_since,
         )
         parts = await self._caller(kind.service).gathered("List", request, timeout)
         items = [kind.unwrap(wrapped) for part in parts for wrapped in part.objects]
         if not parts:
             return Listing(items, "")
         last = parts[-1]
-        return Listing(items, last.resource_version, last.continue_token, last.remaining_item_count)
+        return Listing(items, last.resource_version, last.continue_token, last.remaining_item_count, last.unchanged)
 
     async def watch(
         self,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 import orjson
 from google.protobuf.message import Message
 
 from statefleet.gateway import versions
+from statefleet.gateway.recent import Recent
 from statefleet.gateway.versions import ServedResource
 from statefleet.objects import codec
 
-CACHE_BYTES = 24 * 1024 * 1024
-"""How much encoded JSON is kept."""
-
-_ENTRY_LIMIT = 256 * 1024
-"""Longer encodings are not kept: a few of them would push out everything else."""
+_CACHE_BYTES = 24 * 1024 * 1024
+_LARGEST_BYTES = 256 * 1024
 
 
 def document(served: ServedResource, message: Message) -> dict[str, Any]:
@@ -43,15 +40,8 @@ class EncodedObjects:
     Only for objects as they are stored: the answer to a dry run has the version of what it did not change.
     """
 
-    def __init__(self, capacity: int = CACHE_BYTES) -> None:
-        self._capacity = capacity
-        self._size = 0
-        self._entries: OrderedDict[_Key, bytes] = OrderedDict()
-
-    @property
-    def size(self) -> int:
-        """The bytes kept."""
-        return self._size
+    def __init__(self) -> None:
+        self._recent: Recent[_Key, bytes] = Recent(_CACHE_BYTES, _LARGEST_BYTES)
 
     def encode(self, served: ServedResource, message: Any, *, last: bool = False) -> bytes:
         """Return a stored object as JSON of the served version.
@@ -61,18 +51,10 @@ class EncodedObjects:
         """
         meta = message.metadata
         key = (meta.uid, meta.resource_version, served.api_version, last)
-        found = self._entries.get(key)
+        found = self._recent.find(key)
         if found is not None:
-            self._entries.move_to_end(key)
             return found
         encoded = encode(served, message)
-        if meta.uid and meta.resource_version and len(encoded) <= _ENTRY_LIMIT:
-            self._keep(key, encoded)
+        if meta.uid and meta.resource_version:
+            self._recent.keep(key, encoded, len(encoded))
         return encoded
-
-    def _keep(self, key: _Key, encoded: bytes) -> None:
-        self._entries[key] = encoded
-        self._size += len(encoded)
-        while self._size > self._capacity:
-            _, dropped = self._entries.popitem(last=False)
-            self._size -= len(dropped)

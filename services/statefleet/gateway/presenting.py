@@ -65,15 +65,21 @@ class Presenter:
         self, served: ServedResource, listing: Listing[Any], accepted: Accepted, query: Mapping[str, str]
     ) -> Answer:
         """Return the answer that holds a list, or a page of one."""
+        if accepted.form is Form.OBJECT:
+            return self.listed(served, listing, self.items(served, listing), accepted)
         meta = _list_meta(listing)
         if accepted.form is Form.TABLE:
-            body = orjson.dumps(self._table(served, listing.items, query, meta))
-        elif accepted.form is Form.METADATA:
-            items = [orjson.dumps(partial(item)) for item in listing.items]
-            body = list_body("PartialObjectMetadataList", META_VERSION, meta, items)
-        else:
-            items = [self._encoded.encode(served, item) for item in listing.items]
-            body = list_body(f"{served.kind.name}List", served.api_version, meta, items)
+            return finish(orjson.dumps(self._table(served, listing.items, query, meta)), accepted)
+        items = b",".join([orjson.dumps(partial(item)) for item in listing.items])
+        return finish(list_body("PartialObjectMetadataList", META_VERSION, meta, items), accepted)
+
+    def items(self, served: ServedResource, listing: Listing[Any]) -> bytes:
+        """Return the objects of a list as JSON, as they stand between its brackets."""
+        return b",".join([self._encoded.encode(served, item) for item in listing.items])
+
+    def listed(self, served: ServedResource, listing: Listing[Any], items: bytes, accepted: Accepted) -> Answer:
+        """Return the answer that holds a list whose objects are JSON already."""
+        body = list_body(f"{served.kind.name}List", served.api_version, _list_meta(listing), items)
         return finish(body, accepted)
 
     def _table(
@@ -121,7 +127,7 @@ def _list_meta(listing: Listing[Any]) -> dict[str, Any]:
     return meta
 
 
-def list_body(kind: str, api_version: str, meta: dict[str, Any], items: list[bytes]) -> bytes:
-    """Return a list of objects that are encoded already."""
+def list_body(kind: str, api_version: str, meta: dict[str, Any], items: bytes) -> bytes:
+    """Return a list of objects that are JSON already, one after another with commas between."""
     head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": meta})
-    return b'%b,"items":[%b]}' % (head[:-1], b",".join(items))
+    return b'%b,"items":[%b]}' % (head[:-1], items)

@@ -155,7 +155,7 @@ class ResourceMetrics:
         kind, api_version = f"{resource.kind}List", f"{resource.group}/{resource.version}"
         if is_partial:
             kind, api_version = "PartialObjectMetadataList", "meta.k8s.io/v1"
-        return finish(list_body(kind, api_version, {}, items), accepted)
+        return finish(list_body(kind, api_version, {}, b",".join(items)), accepted)
 
 
 def _by_pod(usages: list[NodeUsage]) -> dict[tuple[str, str], PodUsage]:

@@ -62,23 +62,30 @@ async def list_page(replica: Replica, kind: Kind[Any], request: ListRequest) -> 
     if request.limit < 0:
         raise BadRequest(f"limit: Invalid value: {request.limit}: must be greater than or equal to 0")
     token = Token.decode(request.continue_token) if request.continue_token else None
-    version, entries = await _entries(replica, selection, request, token)
+    exact = _exact_version(request, token)
+    if exact is None:
+        await reach(replica, "" if token is not None else request.resource_version)
+        version = replica.state.version
+        if token is None and _is_unchanged(replica, kind, request.unless_unchanged_since):
+            return iter((ListResponse(resource_version=str(version), unchanged=True),))
+        entries: Sequence[Entry] = replica.state.list(kind.name, selection.namespace)
+    else:
+        version, entries = exact, await _entries_at(replica, selection, exact, token)
     page = cut_page(entries, token, request.limit, selection.by_content)
     return _messages(version, page)
 
 
-async def _entries(
-    replica: Replica, selection: Selection, request: ListRequest, token: Token | None
-) -> tuple[int, Sequence[Entry]]:
-    """Return the version that the list shows and all objects of its kind and namespace in it."""
-    kind, namespace = selection.kind.name, selection.namespace
-    exact = _exact_version(request, token)
-    if exact is None:
-        await reach(replica, "" if token is not None else request.resource_version)
-        return replica.state.version, replica.state.list(kind, namespace)
+def _is_unchanged(replica: Replica, kind: Kind[Any], version: str) -> bool:
+    """Tell whether the objects of a kind are now what they were at a version; an empty one is none."""
+    since = parse_version(version, "unlessUnchangedSince")
+    return bool(since) and replica.state.changed(kind.name) <= since <= replica.state.version
+
+
+async def _entries_at(replica: Replica, selection: Selection, exact: int, token: Token | None) -> Sequence[Entry]:
+    """Return all objects of the selection's kind and namespace at one version."""
     await reach(replica, str(exact))
     try:
-        return exact, replica.history.list_at(kind, namespace, exact)
+        return replica.history.list_at(selection.kind.name, selection.namespace, exact)
     except Expired:
         if token is None:
             raise

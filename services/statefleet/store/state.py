@@ -74,6 +74,7 @@ class State:
         self._claims = dict(image.claims)
         self._requests = OrderedDict(image.requests)
         self._shelves = Shelves()
+        self._unchanged_since(image.version)
         self._slots: dict[str, int] = {}
         for entry in image.entries:
             self._shelves.put(entry)
@@ -104,6 +105,10 @@ class State:
     def list(self, kind: str, namespace: str = "") -> list[Entry]:
         """Return a kind's objects ordered by namespace and name; of one namespace where it is not empty."""
         return self._shelves.list(kind, namespace)
+
+    def changed(self, kind: str) -> int:
+        """Return a version since which no object of a kind has changed."""
+        return self._changed.get(kind, self._changed_floor)
 
     def mark(self, name: str) -> int:
         """Return the version at which a mark was last set, 0 where it was not or that is forgotten."""
@@ -158,7 +163,9 @@ class State:
         if record.epoch <= self.epoch:
             return Outcome(self.version, Refusal.STALE_EPOCH)
         self.epoch = record.epoch
-        self.version += record.epoch_claim.version_gap
+        if record.epoch_claim.version_gap:
+            self.version += record.epoch_claim.version_gap
+            self._unchanged_since(self.version)
         self._pass_time(record.time_ns)
         return Outcome(self.version)
 
@@ -210,12 +217,18 @@ class State:
                 self._shelves.remove(changed.key)
             else:
                 self._shelves.put(changed.after)
+            self._changed[changed.key.kind] = changed.version
         for slot, taken in draft.slots.items():
             self._take_slot(slot, taken)
         for mark in transaction.marks:
             self._marks[mark] = draft.version
             self._marks.move_to_end(mark)
         return Outcome(draft.version, changes=tuple(draft.changes))
+
+    def _unchanged_since(self, version: int) -> None:
+        """Count all kinds as changed at a version: what was seen at those before may have been lost."""
+        self._changed: dict[str, int] = {}
+        self._changed_floor = version
 
     def _take_slot(self, slot: str, taken: int) -> None:
         if not slot:

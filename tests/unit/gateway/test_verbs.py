@@ -385,6 +385,38 @@ async def test_an_answer_is_encoded_once_for_each_change(
     assert len(encoded) == 1
 
 
+async def test_a_list_that_has_not_changed_is_the_one_that_was_made(client: Client, fleet: MemoryFleet) -> None:
+    for name in ("a", "b"):
+        await client.call("POST", MAPS, config_map(name))
+    whole = await client.call("GET", MAPS)
+    labelled = await client.call("GET", f"{MAPS}?labelSelector=app=x")
+    assert await client.call("GET", MAPS) == whole
+    assert await client.call("GET", f"{MAPS}?limit=2") == whole
+    assert await client.call("GET", f"{MAPS}?labelSelector=app=x") == labelled
+    asked = [options["unless_unchanged_since"] for verb, options in fleet.calls if verb == "list"]
+    assert asked == ["", "", "2", "", "2"]
+
+
+async def test_a_list_that_has_changed_is_made_anew(client: Client) -> None:
+    await client.call("POST", MAPS, config_map("a"))
+    await client.call("GET", MAPS)
+    await client.call("PUT", f"{MAPS}/a", config_map("a", k="new"))
+    await client.call("POST", MAPS, config_map("b"))
+    _, listed = await client.call("GET", MAPS)
+    assert [item["data"] for item in listed["items"]] == [{"k": "new"}, {"k": "v"}]
+    await client.call("DELETE", f"{MAPS}/a")
+    _, listed = await client.call("GET", MAPS)
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["b"]
+
+
+async def test_no_page_of_a_list_is_taken_for_the_whole(client: Client, fleet: MemoryFleet) -> None:
+    for name in ("a", "b", "c"):
+        await client.call("POST", MAPS, config_map(name))
+    pages = [await client.call("GET", f"{MAPS}?limit=2") for _ in range(2)]
+    assert pages[0] == pages[1]
+    assert [options["unless_unchanged_since"] for verb, options in fleet.calls if verb == "list"] == ["", ""]
+
+
 async def test_a_pod_is_read_as_it_was_written(client: Client) -> None:
     pod: dict[str, Any] = {
         "metadata": {"name": "p"},

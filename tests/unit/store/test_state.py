@@ -237,6 +237,27 @@ def test_lists_are_ordered_by_namespace_and_name() -> None:
     assert state.list("Pod", "z") == state.list("Node") == []
 
 
+def test_a_kind_is_unchanged_while_others_change() -> None:
+    state = led_state()
+    apply(state, put("a"), put("b"))
+    node = Object()
+    node.node.metadata.name = "n1"
+    apply(state, Change(key=ObjectKey(kind="Node", name="n1"), object=node.SerializeToString()))
+    assert (state.changed("Pod"), state.changed("Node"), state.version) == (2, 3, 3)
+    apply(state, remove("b", 2))
+    assert (state.changed("Pod"), state.version) == (4, 4)
+
+
+def test_all_kinds_count_as_changed_where_versions_may_be_lost() -> None:
+    state = led_state()
+    apply(state, put("a"))
+    state.apply(epoch_claim(2, gap=100))
+    assert state.changed("Pod") == state.changed("Node") == state.version == 101
+    loaded = State()
+    loaded.load(state.image())
+    assert loaded.changed("Pod") == 101
+
+
 def test_an_object_without_a_namespace_is_listed() -> None:
     state = led_state()
     node = Object()

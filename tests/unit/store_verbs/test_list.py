@@ -51,6 +51,41 @@ async def test_a_page_that_ends_with_the_list_has_no_token(services: Services) -
     assert not (await services.fleet.list(CONFIG_MAP, "default", limit=4)).continue_token
 
 
+async def test_a_list_that_has_not_changed_is_not_sent_again(services: Services) -> None:
+    async def asked_again() -> tuple[bool, list[str]]:
+        again = await services.fleet.list(CONFIG_MAP, unless_unchanged_since=first.resource_version)
+        return again.unchanged, [item.metadata.name for item in again.items]
+
+    await fill(services, 2)
+    first = await services.fleet.list(CONFIG_MAP)
+    assert not first.unchanged
+    await services.fleet.create(a_namespace("another"))
+    again = await services.fleet.list(CONFIG_MAP, "default", unless_unchanged_since=first.resource_version)
+    assert (again.unchanged, again.items) == (True, [])
+    assert int(again.resource_version) > int(first.resource_version)
+    await services.fleet.delete(CONFIG_MAP, "cm-000", "default")
+    assert await asked_again() == (False, ["cm-001"])
+    first = await services.fleet.list(CONFIG_MAP)
+    await services.fleet.update(a_config_map("cm-001", data={"changed": "yes"}))
+    assert await asked_again() == (False, ["cm-001"])
+
+
+async def test_a_list_of_a_version_to_come_is_sent(services: Services) -> None:
+    await fill(services, 2)
+    version = int((await services.fleet.list(CONFIG_MAP)).resource_version)
+    listing = await services.fleet.list(CONFIG_MAP, unless_unchanged_since=str(version + 1))
+    assert (listing.unchanged, len(listing.items)) == (False, 2)
+
+
+async def test_a_list_at_one_version_is_sent_though_nothing_has_changed(services: Services) -> None:
+    await fill(services, 2)
+    version = (await services.fleet.list(CONFIG_MAP)).resource_version
+    listing = await services.fleet.list(
+        CONFIG_MAP, resource_version=version, resource_version_match="Exact", unless_unchanged_since=version
+    )
+    assert (listing.unchanged, len(listing.items)) == (False, 2)
+
+
 async def test_pages_of_a_selection(services: Services) -> None:
     await fill(services, 10)
     names, token = [], ""
