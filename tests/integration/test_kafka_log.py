@@ -12,7 +12,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.protocol.api import Request
-from aiokafka.protocol.produce import ProduceRequest
 
 from statefleet.coordination.local import LocalCoordination
 from statefleet.errors import Internal, Invalid, Unavailable
@@ -20,6 +19,7 @@ from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.rand import SystemRand
 from statefleet.store.kafka_connection import Address, KafkaConnection
 from statefleet.store.kafka_log import KafkaCluster, KafkaLog
+from statefleet.store.kafka_messages import Produce
 from statefleet.store.kafka_settings import KafkaSettings
 from statefleet.store.keeper import SnapshotSettings
 from statefleet.store.log import Appended
@@ -157,17 +157,18 @@ async def test_a_reader_stops_at_what_is_not_a_record(place: Place) -> None:
 class Holding(KafkaConnection):
     """A connection whose writes are held back, as by a process that is paused, until they are let go."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, answer_seconds: float) -> None:
         self._held = connection
+        self._answer_seconds = answer_seconds
         self._all: list[Request[Any]] = []
 
     alive = True
 
-    async def send(self, request: Request[Any], timeout_seconds: float) -> Any:
-        if not isinstance(request, ProduceRequest):
-            return await self._held.send(request, timeout_seconds)
+    async def send(self, request: Request[Any]) -> Any:
+        if not isinstance(request, Produce):
+            return await self._held.send(request)
         self._all.append(request)
-        await asyncio.sleep(timeout_seconds)
+        await asyncio.sleep(self._answer_seconds)
         raise Unavailable("no answer in time")
 
     async def close(self) -> None:
@@ -175,9 +176,9 @@ class Holding(KafkaConnection):
 
     async def let_go(self) -> list[int]:
         """Send what was held back; return the brokers' error codes."""
-        answers = [await self._held.send(request, 5.0) for request in self._all]
+        answers = [await self._held.send(request) for request in self._all]
         await self._held.close()
-        return [answer.topics[0][1][0][1] for answer in answers]
+        return [answer.code for answer in answers]
 
 
 async def paused_at(log: KafkaLog, cluster: KafkaCluster, payload: bytes) -> list[Holding]:
@@ -185,8 +186,8 @@ async def paused_at(log: KafkaLog, cluster: KafkaCluster, payload: bytes) -> lis
     held: list[Holding] = []
     connect = cluster.brokers.connect
 
-    async def hold(address: Address) -> KafkaConnection:
-        held.append(Holding(await connect(address)))
+    async def hold(address: Address, answer_seconds: float) -> KafkaConnection:
+        held.append(Holding(await connect(address, 5.0), answer_seconds))
         return held[-1]
 
     with pytest.MonkeyPatch.context() as patch:

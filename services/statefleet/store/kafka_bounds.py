@@ -89,12 +89,11 @@ class KafkaBounds:
 
     async def _drop(self, address: Address, before: int) -> None:
         """Drop records at their leader, which answers when the replicas that are in sync have done so too."""
-        timeout_ms = int(self._settings.request_timeout_seconds * 1000)
-        connection = await self._brokers.connect(address)
+        timeout = self._settings.request_timeout_seconds
+        connection = await self._brokers.connect(address, timeout)
         try:
             response = await connection.send(
-                DeleteRecordsRequest([(self._topic, [(0, before)])], timeout_ms),
-                self._settings.request_timeout_seconds,
+                DeleteRecordsRequest([(self._topic, [(0, before)])], int(timeout * 1000))
             )
         finally:
             await connection.close()

@@ -70,15 +70,15 @@ class KafkaBrokers:
 
     # --- connections ---
 
-    async def connect(self, address: Address) -> KafkaConnection:
-        """Return a new connection, for the caller to close. Unavailable, saying why."""
-        return await connect(address, self._settings, self._names)
+    async def connect(self, address: Address, answer_seconds: float) -> KafkaConnection:
+        """Return a new connection, for the caller to close; `answer_seconds` bounds each answer. Unavailable."""
+        return await connect(address, self._settings, self._names, answer_seconds)
 
     async def ask(self, address: Address, request: Request[Any]) -> Any:
         """Return a broker's response to something that it answers at once. Unavailable."""
         connection = await self._connection_for_questions(address)
         try:
-            return await connection.send(request, self._settings.request_timeout_seconds / _ATTEMPTS)
+            return await connection.send(request)
         except Unavailable:
             if self._asked.get(address) is connection:
                 del self._asked[address]
@@ -95,7 +95,8 @@ class KafkaBrokers:
         async with self._connecting.setdefault(address, asyncio.Lock()):
             connection = self._asked.get(address)
             if connection is None or not connection.alive:
-                connection = self._asked[address] = await self.connect(address)
+                answer_seconds = self._settings.request_timeout_seconds / _ATTEMPTS
+                connection = self._asked[address] = await self.connect(address, answer_seconds)
             return connection
 
     def _candidates(self) -> Iterable[Address]:

@@ -17,9 +17,6 @@ from statefleet.store.kafka_settings import KafkaSettings
 _CLIENT_ID = "statefleet"
 _CONNECT_SECONDS = 2.0
 """How long a broker may take to let us in: another is tried then."""
-_ANSWER_SECONDS = 60
-"""A bound that is never reached: every request has its own."""
-
 _CLOSE_SECONDS = 1.0
 """How long the end of a connection may take; it does not matter to anybody."""
 
@@ -50,12 +47,11 @@ class KafkaConnection:
         """Whether the broker has not ended it, as far as is known."""
         return bool(self._connection.connected())
 
-    async def send(self, request: Request[Any], timeout_seconds: float) -> Any:
+    async def send(self, request: Request[Any]) -> Any:
         """Return the response to a request. Unavailable, saying why, where none comes in time."""
         try:
-            async with asyncio.timeout(timeout_seconds):
-                return await self._connection.send(request)
-        except (KafkaError, OSError, TimeoutError) as error:
+            return await self._connection.send(request)
+        except (KafkaError, OSError, TimeoutError, NotImplementedError) as error:  # the last: no version in common
             raise _unavailable(self._address, error) from error
 
     async def close(self) -> None:
@@ -63,8 +59,10 @@ class KafkaConnection:
         await _end(self._connection)
 
 
-async def connect(address: Address, settings: KafkaSettings, names: HostNames) -> KafkaConnection:
-    """Return a new connection, for the caller to close. Unavailable, saying why."""
+async def connect(
+    address: Address, settings: KafkaSettings, names: HostNames, answer_seconds: float
+) -> KafkaConnection:
+    """Return a new connection, for the caller to close, with the time for each answer. Unavailable, saying why."""
     try:
         async with asyncio.timeout(min(_CONNECT_SECONDS, settings.request_timeout_seconds)):
             await names.found(address.host)
@@ -73,7 +71,7 @@ async def connect(address: Address, settings: KafkaSettings, names: HostNames) -
                 address.host,
                 address.port,
                 client_id=_CLIENT_ID,
-                request_timeout_ms=_ANSWER_SECONDS * 1000,
+                request_timeout_ms=round(answer_seconds * 1000),
                 **settings.connection_options(),
             )
             try:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from typing import Any
 
 import structlog
 from aiokafka.errors import NoError, OffsetOutOfRangeError, for_code
-from aiokafka.protocol.fetch import FetchRequest
 
 from statefleet.errors import Internal, Unavailable
 from statefleet.store.kafka_batches import records_in
 from statefleet.store.kafka_brokers import PAUSE_SECONDS, KafkaBrokers, Place
 from statefleet.store.kafka_connection import KafkaConnection
+from statefleet.store.kafka_messages import Fetch, Fetched
 from statefleet.store.log import Appended, TrimmedError
 
 _log = structlog.get_logger(__name__)
@@ -63,18 +62,18 @@ class KafkaReader:
         """Return the records at an offset and some after it, once there are any."""
         while True:
             try:
-                code, data = await self._ask(offset)
-                if code == NoError.errno:
+                fetched = await self._ask(offset)
+                if fetched.code == NoError.errno:
                     self._recovered()
-                    records = records_in(data, offset)
+                    records = records_in(fetched.data, offset)
                     if records:
                         return records
                     await self._make_sure()
-                elif code == OffsetOutOfRangeError.errno:
+                elif fetched.code == OffsetOutOfRangeError.errno:
                     await self._check_range(offset)
                     await asyncio.sleep(PAUSE_SECONDS)
                 else:
-                    await self._again(for_code(code).__name__)
+                    await self._again(for_code(fetched.code).__name__)
             except Unavailable as error:
                 await self._again(error.message)
 
@@ -111,22 +110,14 @@ class KafkaReader:
         if end < self._position:
             raise Internal(f"the topic {self._topic} has lost records: it ends at {end}, and was read to {offset}")
 
-    async def _ask(self, offset: int) -> tuple[int, Any]:
+    async def _ask(self, offset: int) -> Fetched:
         connection = self._connection or await self._connect()
-        request = FetchRequest(
-            max_wait_time=int(_WAIT_SECONDS * 1000),
-            min_bytes=1,
-            max_bytes=_FETCH_BYTES,
-            isolation_level=0,
-            topics=[(self._topic, [(0, offset, _FETCH_BYTES)])],
-        )
-        response = await connection.send(request, _ANSWER_SECONDS)
-        _, code, *_, data = response.topics[0][1][0]
-        return code, data
+        fetched: Fetched = await connection.send(Fetch(self._topic, offset, int(_WAIT_SECONDS * 1000), _FETCH_BYTES))
+        return fetched
 
     async def _connect(self) -> KafkaConnection:
         self._place = await self._brokers.place(self._topic)
-        self._connection = await self._brokers.connect(self._place.leader)
+        self._connection = await self._brokers.connect(self._place.leader, _ANSWER_SECONDS)
         self._sure_until = asyncio.get_running_loop().time() + _SURE_SECONDS
         return self._connection
 

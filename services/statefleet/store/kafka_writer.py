@@ -14,20 +14,19 @@ from typing import NamedTuple, cast
 
 import structlog
 from aiokafka.errors import BrokerResponseError, NoError, for_code
-from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from statefleet.errors import Unavailable
 from statefleet.store.kafka_batches import Producer
 from statefleet.store.kafka_brokers import PAUSE_SECONDS, KafkaBrokers, Place
 from statefleet.store.kafka_connection import KafkaConnection
+from statefleet.store.kafka_messages import Produce
 
 _log = structlog.get_logger(__name__)
 
 _FLIGHT_BYTES = 1024 * 1024
 """How many bytes of records go together, the first of whatever size."""
 _FLIGHT_RECORDS = 1024
-_ACKS_ALL = -1
 _ATTEMPTS = 3
 """How often a flight can be tried within its time where the brokers say nothing at all."""
 
@@ -49,6 +48,7 @@ class KafkaWriter:
         self._brokers = brokers
         self._topic = topic
         self._timeout = timeout_seconds
+        self._attempt = timeout_seconds / _ATTEMPTS
         self._queue: deque[_Append] = deque()
         self._queued = asyncio.Event()
         self._connection: KafkaConnection | None = None
@@ -131,22 +131,15 @@ class KafkaWriter:
 
     async def _send(self, batch: bytes) -> tuple[str | None, int]:
         """Send a batch once. Return why it should be sent again, or its first offset. _RefusedError."""
-        attempt = self._timeout / _ATTEMPTS
-        request = ProduceRequest(
-            required_acks=_ACKS_ALL,
-            timeout=int(attempt * 1000),
-            topics=[(self._topic, [(0, batch)])],
-            transactional_id=None,
-        )
+        request = Produce(self._topic, batch, int(self._attempt * 1000))
         try:
             connection = self._connection or await self._connect()
-            response = await connection.send(request, attempt)
+            produced = await connection.send(request)
         except Unavailable as error:
             return error.message, -1
-        _, code, offset, *_ = response.topics[0][1][0]
-        if code == NoError.errno:
-            return None, offset
-        return _retriable(for_code(code)), -1
+        if produced.code == NoError.errno:
+            return None, produced.offset
+        return _retriable(for_code(produced.code)), -1
 
     async def _identified(self) -> Producer:
         """Return the producer that the brokers make of us."""
@@ -163,7 +156,7 @@ class KafkaWriter:
 
     async def _connect(self) -> KafkaConnection:
         self._place = await self._brokers.place(self._topic)
-        self._connection = await self._brokers.connect(self._place.leader)
+        self._connection = await self._brokers.connect(self._place.leader, self._attempt)
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -11,16 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from aiokafka.protocol.produce import ProduceRequest
 
 from statefleet.errors import Unavailable
 from statefleet.rpc.certificates import Authority
 from statefleet.runtime.clock import SystemClock
 from statefleet.store.kafka_connection import Address, connect
+from statefleet.store.kafka_messages import Produce
 from statefleet.store.kafka_names import HostNames
 from statefleet.store.kafka_settings import KafkaSettings
 
 PRODUCE, OLDEST, NEWEST = 0, 3, 9
+ANSWER_SECONDS = 0.05
 
 
 @pytest.fixture
@@ -42,15 +43,15 @@ async def deaf_broker() -> AsyncIterator[Address]:
 
 
 async def test_nobody_waits_for_a_broker_that_takes_nothing(deaf_broker: Address) -> None:
-    connection = await connect(deaf_broker, KafkaSettings((str(deaf_broker),)), HostNames())
-    large = ProduceRequest(None, -1, 1000, [("topic", [(0, b"x" * 64_000_000)])])
+    connection = await connect(deaf_broker, KafkaSettings((str(deaf_broker),)), HostNames(), ANSWER_SECONDS)
+    large = Produce("topic", b"x" * 64_000_000, 1_000)
     with pytest.raises(Unavailable, match=f"Kafka at {deaf_broker}: no answer in time"):
-        await connection.send(large, 0.05)
+        await connection.send(large)
     async with asyncio.timeout(0.5):
         await connection.close()
     assert not connection.alive
     with pytest.raises(Unavailable):
-        await connection.send(large, 0.05)
+        await connection.send(large)
 
 
 async def test_what_was_made_of_a_connection_that_failed_is_ended_at_once(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ async def test_what_was_made_of_a_connection_that_failed_is_ended_at_once(tmp_pa
         )
         silent = asyncio.ensure_future(asyncio.to_thread(accept_and_say_nothing, listening, tls))
         with pytest.raises(Unavailable, match="no answer in time"):
-            await connect(broker, settings, HostNames())
+            await connect(broker, settings, HostNames(), ANSWER_SECONDS)
         async with asyncio.timeout(2.0):
             await silent
 
