@@ -3,8 +3,8 @@
 python tests/bench/daemonset.py [--nodes N ...] [--runs N] [--write README.md]
 
 In each run and for each number of nodes `statefleet up` starts in a new directory below the current one; a DaemonSet
-is created there and updated, with a tenth of its pods at once and with one. What is shown is the median of the runs.
-`c` is the median time of a commit there (see rollout.py).
+is created there and updated, with a tenth of its pods at once and with one. What is shown, and `c`, are as in
+rollout.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.pace import pace, paced
-from bench.rollout import commit_milliseconds, resident_mib, timed, write
+from bench.rollout import HEADING, commit_milliseconds, resident_mib, shown, timed, write
 from support.api import STRATEGIC, Api, Event, Json, calling
 from support.manifests import IMAGE, daemon_set
 from support.suite import INSTANT, ROOMY, Suite
@@ -118,27 +118,32 @@ async def _measure(kubeconfig: Path, nodes: int) -> tuple[float, float, float]:
         return created, tenth, await spread.update()
 
 
-def table(measured: dict[int, Figures], paces: list[float]) -> str:
+def table(measured: dict[int, list[Figures]], paces: list[float]) -> str:
     """Return the table in Markdown."""
-    rows = ["| | goal | here | Kubernetes 1.20 |", "|---|---|---|---|"]
-    for nodes, it in measured.items():
-        small = nodes <= 100
-        one, tenth = it.one / nodes * 1e3, it.tenth / nodes * 1e3
-        if small:
-            goal = f"≤ 5c + 6 = {5 * it.commit + 6:.3g}"
+    rows = [HEADING, "|---|---|---|---|"]
+    commits = {nodes: median(run.commit for run in runs) for nodes, runs in measured.items()}
+    for nodes, runs in measured.items():
+        one = shown([run.one / nodes * 1e3 for run in runs])
+        if nodes <= 100:
+            goal = f"≤ 5c + 6 = {5 * commits[nodes] + 6:.3g}"
+            tenth = shown([run.tenth / nodes * 1e3 for run in runs])
             rows += [
-                f"| {nodes} nodes, one at once, ms a pod | {goal} | **{one:.3g}** | 217 / 35 |",
-                f"| {nodes} nodes, 10 % at once, ms a pod | ≤ 6 | **{tenth:.3g}** | 100 / 14 |",
+                f"| {nodes} nodes, one at once, ms a pod | {goal} | {one} | 217 / 35 |",
+                f"| {nodes} nodes, 10 % at once, ms a pod | ≤ 6 | {tenth} | 100 / 14 |",
             ]
         else:
+            created, tenth, resident = (
+                shown(values)
+                for values in zip(*((run.created, run.tenth, run.resident) for run in runs), strict=True)
+            )
             rows += [
-                f"| {nodes} nodes: create, s | ≤ 4 | **{it.created:.3g}** | 50 / 7.1 |",
-                f"| {nodes} nodes, 10 % at once, s | ≤ 7 | **{it.tenth:.3g}** | 100 / 13.3 |",
-                f"| {nodes} nodes, one at once, ms a pod | ≤ 2 × that of 100 | **{one:.3g}** | – / 93 |",
-                f"| {nodes} nodes: resident memory, MiB | ≤ 400 | **{it.resident:.0f}** | 1500 / 2060 |",
+                f"| {nodes} nodes: create, s | ≤ 4 | {created} | 50 / 7.1 |",
+                f"| {nodes} nodes, 10 % at once, s | ≤ 7 | {tenth} | 100 / 13.3 |",
+                f"| {nodes} nodes, one at once, ms a pod | ≤ 2 × that of 100 | {one} | – / 93 |",
+                f"| {nodes} nodes: resident memory, MiB | ≤ 400 | {resident} | 1500 / 2060 |",
             ]
-    commits = " and ".join(f"{it.commit:.2f}" for it in measured.values())
-    return "\n".join([*rows, "", f"c was {commits} ms. {paced(*paces)}"])
+    took = " and ".join(f"{commit:.2f}" for commit in commits.values())
+    return "\n".join([*rows, "", f"c was {took} ms. {paced(*paces)}"])
 
 
 def _count(listing: Json) -> int:
@@ -159,7 +164,7 @@ def main() -> None:
             runs.append(measure(nodes))
             print(nodes, runs[-1], flush=True)
             paces.append(pace())
-        measured[nodes] = Figures(*map(median, zip(*runs, strict=True)))
+        measured[nodes] = runs
     print(f"\n{table(measured, paces)}")
     if options.write:
         write(options.write, table(measured, paces), BEGIN, END)
