@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from statefleet.api.log.v1.log_pb2 import Author
 from statefleet.api.object.v1.verbs_pb2 import WriteOptions
-from statefleet.errors import Conflict, FleetError, NotLeader
+from statefleet.errors import FleetError, NotLeader
 from statefleet.rpc.identity import CALLED_FOR
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.rand import Rand
@@ -18,8 +18,12 @@ from statefleet.store.replica import Replica, attempt_id
 
 T = TypeVar("T")
 
-ATTEMPTS = 5
-"""How often a write is decided before a conflict is the caller's."""
+ATTEMPTS = 100
+"""How often a write is decided before a conflict is the caller's.
+
+Of those whom the same write overtook, whoever was first among them is first the next time: so many callers may write
+to one object at once, and none that named no version is told of the others.
+"""
 
 _OVERTAKEN = frozenset(
     {Refusal.CONFLICT, Refusal.NOT_FOUND, Refusal.ALREADY_EXISTS, Refusal.SLOT_TAKEN, Refusal.MARK_MOVED}
@@ -59,9 +63,7 @@ class Writer:
         self._rand = rand
         self._fenced = fenced
 
-    async def write(
-        self, options: WriteOptions, decide: Callable[[Draft], T], *, attempts: int = ATTEMPTS
-    ) -> Written[T]:
+    async def write(self, options: WriteOptions, decide: Callable[[Draft], T]) -> Written[T]:
         """Call `decide` with a draft and propose what it puts there; where another write came first, do both again.
 
         What a write rests on, `decide` checks: called again, it refuses by itself what no longer holds. A request
@@ -74,7 +76,7 @@ class Writer:
         fence = options.fence if self._fenced and options.HasField("fence") else None
         request_id, author = options.request_id, _author(options)
         outcome: Outcome | None = None
-        for attempt in range(attempts):
+        for attempt in range(ATTEMPTS):
             outcome = replica.state.remembered(attempt_id(request_id, attempt)) if request_id else None
             if outcome is None:
                 draft, decided = await self._decide(options, decide)
@@ -89,7 +91,8 @@ class Writer:
                 return Written(None, outcome, changes=self._changes_of(outcome))
             if outcome.refusal not in _OVERTAKEN:
                 raise error_of(outcome)
-        raise error_of(outcome) if outcome is not None else Conflict("no attempt was made")
+        assert outcome is not None
+        raise error_of(outcome)
 
     async def _decide(self, options: WriteOptions, decide: Callable[[Draft], T]) -> tuple[Draft, T]:
         """Return a draft and what was decided with it.

@@ -47,9 +47,6 @@ from statefleet.workloads.placements import StoredPlacements
 from statefleet.workloads.scale import admit_scalable, decide_scale, scale_of
 from statefleet.workloads.unacted import SIMULATED, unacted
 
-_CONTENDED_ATTEMPTS = 20
-"""How often a write to what many write to at once, such as a budget's count, is decided."""
-
 
 class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
     """Serves what users declare and workers create for a workload."""
@@ -104,11 +101,7 @@ class WorkloadStore(ObjectServicer, WorkloadStoreServicer):
         options = request.options
         if request.delete_options.dry_run:
             options = WriteOptions(dry_run=True)
-        await home.writer.write(
-            options,
-            lambda draft: decide_eviction(draft, home.strategy, request),
-            attempts=_CONTENDED_ATTEMPTS,
-        )
+        await home.writer.write(options, lambda draft: decide_eviction(draft, home.strategy, request))
         return EvictResponse()
 
     async def RecordEvents(self, request: RecordEventsRequest, context: Any) -> RecordEventsResponse:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from statefleet.client.fleet import Written
 from statefleet.errors import Conflict, Invalid, MethodNotAllowed, NotFound
 from statefleet.objects.kinds import CONFIG_MAP, POD, STATEFUL_SET
 from support.objects import a_config_map, a_pod, a_stateful_set, running
@@ -78,12 +79,22 @@ async def test_of_writes_at_one_named_version_one_wins(services: Services) -> No
 async def test_writes_that_name_no_version_all_come_through(services: Services) -> None:
     await services.fleet.create(a_pod())
     await asyncio.gather(
-        *(services.fleet.update(a_pod(by=str(number))) for number in range(2)),
+        *(services.fleet.update(a_pod(by=str(number))) for number in range(40)),
         services.fleet.update_status(running(a_pod())),
     )
     pod = await services.fleet.get(POD, "web-0", "default")
     assert pod.status.phase == "Running"
-    assert pod.metadata.labels["by"] in "01"
+    assert int(pod.metadata.labels["by"]) in range(40)
+
+
+async def test_a_delete_comes_through_however_many_write(services: Services) -> None:
+    await services.fleet.create(a_config_map("x"))
+    updates = [services.fleet.update(a_config_map("x", data={"by": str(number)})) for number in range(40)]
+    *updated, deleted = await asyncio.gather(
+        *updates, services.fleet.delete(CONFIG_MAP, "x", "default"), return_exceptions=True
+    )
+    assert not isinstance(deleted, BaseException)
+    assert {type(outcome) for outcome in updated} <= {Written, NotFound}
 
 
 async def test_another_uid_is_a_conflict(services: Services) -> None:
