@@ -22,11 +22,6 @@ class Recent(Generic[K, V]):
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._size = 0
 
-    @property
-    def size(self) -> int:
-        """The bytes kept."""
-        return self._size
-
     def find(self, key: K) -> V | None:
         """Return the value of a key, if it is kept."""
         found = self._values.get(key)
