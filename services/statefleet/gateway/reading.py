@@ -12,6 +12,7 @@ from statefleet.gateway.presenting import Presenter
 from statefleet.gateway.queries import ReadOptions, read_options
 from statefleet.gateway.recent import Recent
 from statefleet.gateway.routes import Target
+from statefleet.rpc.identity import CALLED_FOR
 
 _CACHE_BYTES = 16 * 1024 * 1024
 _LARGEST_BYTES = 8 * 1024 * 1024
@@ -69,10 +70,10 @@ class Reading:
 
 
 def _key(target: Target, options: ReadOptions) -> tuple[object, ...]:
-    """Return what tells lists apart that may differ at one version."""
+    """Return what tells lists apart that may differ at one version; an agent's has its own nodes and pods alone."""
     served = target.served
     selectors = options.label_selector, options.field_selector
-    return served.kind.name, served.api_version, target.namespace, *selectors, options.limit
+    return CALLED_FOR.get(), served.kind.name, served.api_version, target.namespace, *selectors, options.limit
 
 
 def _check_version(version: str) -> None:

@@ -15,6 +15,7 @@ from statefleet.api.meta.v1.primitives_pb2 import Time
 from statefleet.gateway.authentication import Authenticator, StaticTokens
 from statefleet.gateway.documents import MAGIC
 from statefleet.gateway.versions import ServedResource, served
+from statefleet.rpc.identity import VIEWERS_GROUP, Identity
 from support.gateway_client import ADMIN, Client, serve
 from support.memory_fleet import MemoryFleet
 
@@ -407,6 +408,16 @@ async def test_a_list_that_has_changed_is_made_anew(client: Client) -> None:
     await client.call("DELETE", f"{MAPS}/a")
     _, listed = await client.call("GET", MAPS)
     assert [item["metadata"]["name"] for item in listed["items"]] == ["b"]
+
+
+async def test_a_list_made_for_one_caller_is_not_anothers(fleet: MemoryFleet) -> None:
+    callers = {"a": ADMIN, "v": Identity("vera", (VIEWERS_GROUP,))}
+    async with serve(fleet, Authenticator(StaticTokens(callers))) as client:
+        for token in "avva":
+            assert (await client.call("GET", MAPS, Authorization=f"Bearer {token}"))[0] == 200
+            fleet.version += 1
+    asked = [options["unless_unchanged_since"] for _, options in fleet.calls]
+    assert asked == ["", "", "1", "0"]
 
 
 async def test_no_page_of_a_list_is_taken_for_the_whole(client: Client, fleet: MemoryFleet) -> None:
