@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -97,3 +98,16 @@ def test_a_node_sees_its_own_alone(shared_suite: Suite, kubectl: Kubectl, tmp_pa
     assert "only its own nodes" in node.fails("get nodes")
     assert node(f"auth can-i get nodes/{place}").split()[0] == "yes"
     assert node.run("auth can-i get pods").code == 1
+
+
+def test_lists_of_an_agent_and_of_an_administrator_are_not_mixed_up(
+    shared_suite: Suite, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    def listed(who: Kubectl) -> list[str]:
+        return [item["metadata"]["name"] for item in json.loads(who("get --raw /api/v1/nodes"))["items"]]
+
+    agent = of_user(shared_suite, kubectl, tmp_path, "system:node:node-1*", "system:nodes")
+    everything = listed(kubectl)
+    assert len(everything) > 1
+    assert listed(agent) == listed(agent) == ["node-1"]
+    assert listed(kubectl) == everything
