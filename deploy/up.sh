@@ -50,6 +50,7 @@ play set env statefulset/kafka ROLLED=again
 for next in 2 1 0; do partition "$next"; rolled statefulset/kafka; done
 say "Break it, roll back, and forward"
 play set image statefulset/kafka k8skafka=gcr.io/google_containers/kubernetes-kafka:bad
+play wait statefulset/kafka --timeout=120s --for=jsonpath='{.status.updatedReplicas}'=1
 play wait pod/kafka-2 --timeout=120s \
     --for=jsonpath='{.status.containerStatuses[0].state.waiting.reason}'=ImagePullBackOff
 play rollout undo statefulset/kafka

@@ -64,8 +64,15 @@ class Fleet:
         return sum(target["health"] == "up" for target in targets if target["labels"]["job"] == "statefleet")
 
     def _run(self, script: str) -> str:
-        done = subprocess.run([DEPLOY / script], env=self._environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = subprocess.run(
+            [DEPLOY / script],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
         return done.stdout
 
 
