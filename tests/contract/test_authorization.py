@@ -52,7 +52,7 @@ from statefleet.rpc.identity import (
     calling_for,
 )
 from statefleet.rpc.inprocess import InProcessServer
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
 from statefleet.rpc.tls import ClientTls, ServerTls
 from statefleet.runtime.clock import SystemClock
@@ -125,7 +125,7 @@ async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
         def channel(identity: Identity) -> Any:
             if request.param == "in process":
-                opened: Any = server.channel(identity, interceptors=client_interceptors())
+                opened: Any = server.channel(identity)
             else:
                 pair = authority.client(identity, "-".join(identity.groups) or "none")
                 opened = connect(f"localhost:{server.port}", tls=ClientTls(authority.certificate, pair))

@@ -20,7 +20,7 @@ from statefleet.nodes.assembly import assemble_node_registry
 from statefleet.objects.kinds import CONFIG_MAP, NODES, WORKLOADS
 from statefleet.rpc.identity import SERVICES_GROUP, Identity
 from statefleet.rpc.inprocess import InProcessServer
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.rand import SystemRand
 from statefleet.store.doors import StoreDoors, StoreLogs
@@ -41,7 +41,7 @@ class Replicas:
     servers: dict[str, Any] = field(default_factory=dict)
 
     def connect(self, member: str) -> Any:
-        return self.servers[member].channel(Identity(member, (SERVICES_GROUP,)), interceptors=client_interceptors())
+        return self.servers[member].channel(Identity(member, (SERVICES_GROUP,)))
 
     def fleet(self, member: str) -> Fleet:
         """A client that knows one replica only."""

@@ -15,7 +15,7 @@ from statefleet.errors import Unavailable
 from statefleet.objects.kinds import WORKLOADS
 from statefleet.rpc.identity import SERVICES_GROUP, Identity
 from statefleet.rpc.inprocess import InProcessServer
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.rand import SystemRand
 from statefleet.store.doors import StoreDoors, StoreLogs
@@ -52,7 +52,7 @@ class ReplicatedWorkloads:
     servers: dict[str, Any] = field(default_factory=dict)
 
     def connect(self, member: str) -> Any:
-        return self.servers[member].channel(Identity(member, (SERVICES_GROUP,)), interceptors=client_interceptors())
+        return self.servers[member].channel(Identity(member, (SERVICES_GROUP,)))
 
     def fleet(self, seed: int) -> Fleet:
         """Return a client of its own to all replicas."""

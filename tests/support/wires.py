@@ -15,6 +15,7 @@ from statefleet.rpc.channel import connect
 from statefleet.rpc.identity import ANONYMOUS, Identity
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.server import RpcServer
+from statefleet.rpc.status import from_rpc_error
 from statefleet.rpc.tls import ClientTls, ServerTls
 from statefleet.runtime.clock import SystemClock
 
@@ -74,6 +75,15 @@ class SampleStub:
         self.missing = channel.unary_unary(f"/{NAME}/Missing", **forms)
 
 
+async def answered(call: Any) -> BytesValue:
+    """Return a call's answer; raise the error of our set that it ended with."""
+    try:
+        answer: BytesValue = await call
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from None
+    return answer
+
+
 class Wire(Protocol):
     """Serves a Sample and calls it."""
 
@@ -86,7 +96,7 @@ class Wire(Protocol):
     async def stop(self, grace: float | None) -> None:
         """Stop the server."""
 
-    def stub(self, *, interceptors: Sequence[Any] = (), identity: Identity = ANONYMOUS) -> SampleStub:
+    def stub(self, *, identity: Identity = ANONYMOUS) -> SampleStub:
         """Return a stub on a new channel."""
 
     async def close(self) -> None:
@@ -109,8 +119,8 @@ class InProcessWire:
     async def stop(self, grace: float | None) -> None:
         await self.server.stop(grace)
 
-    def stub(self, *, interceptors: Sequence[Any] = (), identity: Identity = ANONYMOUS) -> SampleStub:
-        channel = self.server.channel(identity, interceptors=interceptors)
+    def stub(self, *, identity: Identity = ANONYMOUS) -> SampleStub:
+        channel = self.server.channel(identity)
         self._channels.append(channel)
         return SampleStub(channel)
 
@@ -144,11 +154,11 @@ class SocketWire:
     async def stop(self, grace: float | None) -> None:
         await self.server.stop(grace)
 
-    def stub(self, *, interceptors: Sequence[Any] = (), identity: Identity = ANONYMOUS) -> SampleStub:
+    def stub(self, *, identity: Identity = ANONYMOUS) -> SampleStub:
         tls = None
         if self._authority is not None:
             tls = ClientTls(self._authority.certificate, self._authority.client(identity), "localhost")
-        channel = connect(self._address, tls=tls, interceptors=list(interceptors), carried=self._carried)
+        channel = connect(self._address, tls=tls, carried=self._carried)
         self._channels.append(channel)
         return SampleStub(channel)
 

@@ -35,7 +35,7 @@ from statefleet.errors import FleetError
 from statefleet.objects.kinds import CONTROLLER_REVISION, NAMESPACE, NODE, Kind
 from statefleet.rollouts.servicer import Rollouts
 from statefleet.rpc.channel import connect
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
 from statefleet.runtime.clock import Clock, SystemClock
 from statefleet.runtime.metrics import Metrics
@@ -110,11 +110,7 @@ async def serve_service(settings: ServiceSettings) -> AsyncIterator[ServedServic
             metrics=store_metrics(metrics, [name]),
         )
         async with open_service(name, encrypted(logs, settings.encryption_keys), doors) as servicer:
-            forwarding = Forwarding(
-                own,
-                lambda: servicer.replica.leader,
-                lambda target: connect(target, tls=caller, interceptors=client_interceptors()),
-            )
+            forwarding = Forwarding(own, lambda: servicer.replica.leader, lambda target: connect(target, tls=caller))
             call = CallInterceptor(clock=clock, rand=rand, metrics=metrics)
             authorization = Authorization(servicer.placements)
             server = RpcServer(str(listen), tls=tls, interceptors=[call, authorization, forwarding])

@@ -64,8 +64,8 @@ class ServiceCaller:
         try:
             async for message in call:
                 yield message
-        except (grpc.aio.AioRpcError, FleetError) as error:
-            failure = error if isinstance(error, FleetError) else from_rpc_error(error)
+        except grpc.aio.AioRpcError as error:
+            failure = from_rpc_error(error)
             if isinstance(failure, NotLeader | Unavailable):
                 self._leave(replica)
             raise failure from None
@@ -81,8 +81,8 @@ class ServiceCaller:
             replica = self._current
             try:
                 return await attempt(self._stubs[replica], remaining)
-            except (grpc.aio.AioRpcError, FleetError) as error:
-                failure = error if isinstance(error, FleetError) else from_rpc_error(error)
+            except grpc.aio.AioRpcError as error:
+                failure = from_rpc_error(error)
                 if not self._may_be_repeated(failure):
                     raise failure from None
             self._leave(replica)

@@ -9,7 +9,7 @@ and every call to a server that carries none, for as long as the connection to i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import Any, Self
 
 import grpc
@@ -29,22 +29,12 @@ _ENDED = Outcome(grpc.StatusCode.UNAVAILABLE, "the server has ended the connecti
 
 
 class CarryingChannel(grpc.aio.Channel):
-    """A channel that carries its unary calls in one stream.
+    """A channel that carries its unary calls in one stream of another; calls with streams are the other's."""
 
-    `alone` is a channel to the same server without interceptors, for the stream and for what it does not carry;
-    `streams` is one with them, for calls with streams. Both share one connection, as gRPC's channels do.
-    """
-
-    def __init__(
-        self,
-        alone: grpc.aio.Channel,
-        streams: grpc.aio.Channel,
-        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
-    ) -> None:
-        self._alone = alone
-        self._streams: Any = streams
-        self._carrying = _Carrying(alone)
-        self._calls = InProcessChannel(self._carrying, ANONYMOUS, interceptors)
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel: Any = channel
+        self._carrying = _Carrying(channel)
+        self._calls = InProcessChannel(self._carrying, ANONYMOUS)
 
     def unary_unary(self, *method: Any, **forms: Any) -> Any:
         """Return the callable of a method."""
@@ -52,22 +42,21 @@ class CarryingChannel(grpc.aio.Channel):
 
     def unary_stream(self, *method: Any, **forms: Any) -> Any:
         """Return the callable of a method."""
-        return self._streams.unary_stream(*method, **forms)
+        return self._channel.unary_stream(*method, **forms)
 
     def stream_unary(self, *method: Any, **forms: Any) -> Any:
         """Return the callable of a method."""
-        return self._streams.stream_unary(*method, **forms)
+        return self._channel.stream_unary(*method, **forms)
 
     def stream_stream(self, *method: Any, **forms: Any) -> Any:
         """Return the callable of a method."""
-        return self._streams.stream_stream(*method, **forms)
+        return self._channel.stream_stream(*method, **forms)
 
     async def close(self, grace: float | None = None) -> None:
         """Refuse new calls, and cancel those under way after `grace` seconds."""
         await self._calls.close()
         await self._carrying.close()
-        await self._streams.close(grace)
-        await self._alone.close(grace)
+        await self._channel.close(grace)
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,15 +66,16 @@ class CarryingChannel(grpc.aio.Channel):
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return how the connection is."""
-        return self._alone.get_state(try_to_connect)
+        state: grpc.ChannelConnectivity = self._channel.get_state(try_to_connect)
+        return state
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Return when that is another one."""
-        await self._alone.wait_for_state_change(last_observed_state)
+        await self._channel.wait_for_state_change(last_observed_state)
 
     async def channel_ready(self) -> None:
         """Return when there is a connection."""
-        await self._alone.channel_ready()
+        await self._channel.channel_ready()
 
 
 class _Carrying:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -28,13 +27,7 @@ _OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-def connect(
-    target: str,
-    *,
-    tls: ClientTls | None = None,
-    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
-    carried: bool = True,
-) -> grpc.aio.Channel:
+def connect(target: str, *, tls: ClientTls | None = None, carried: bool = True) -> grpc.aio.Channel:
     """Return a channel to `host:port` or `unix:path`; without `tls` in the clear.
 
     Its unary calls share the messages of a stream, unless not `carried`.
@@ -44,10 +37,8 @@ def connect(
     if tls is not None and tls.server_name:
         options.append(("grpc.ssl_target_name_override", tls.server_name))
 
-    def channel(interceptors: Sequence[grpc.aio.ClientInterceptor]) -> grpc.aio.Channel:
-        if credentials is None:
-            return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
-        return grpc.aio.secure_channel(target, credentials, options=options, interceptors=interceptors)
-
-    streams = channel(interceptors)
-    return CarryingChannel(channel(()) if interceptors else streams, streams, interceptors) if carried else streams
+    if credentials is None:
+        channel = grpc.aio.insecure_channel(target, options=options)
+    else:
+        channel = grpc.aio.secure_channel(target, credentials, options=options)
+    return CarryingChannel(channel) if carried else channel

@@ -125,11 +125,9 @@ class InProcessServer(grpc.aio.Server):
             return True
         return False
 
-    def channel(
-        self, identity: Identity = ANONYMOUS, *, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
-    ) -> InProcessChannel:
+    def channel(self, identity: Identity = ANONYMOUS) -> InProcessChannel:
         """Return a channel for generated stubs whose calls come from `identity`."""
-        return InProcessChannel(self, identity, interceptors)
+        return InProcessChannel(self, identity)
 
     def drop(self, channel: object) -> None:
         """Cancel the calls of a channel."""

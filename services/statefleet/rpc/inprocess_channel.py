@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import grpc
@@ -16,17 +16,8 @@ from statefleet.rpc.identity import Identity
 from statefleet.rpc.inprocess_call import Deserializer
 from statefleet.rpc.inprocess_call import Server as CallServer
 from statefleet.rpc.inprocess_context import ServerContext
-from statefleet.rpc.inprocess_intercepted import InterceptedCall, RequestQueue, chained
 from statefleet.rpc.inprocess_outcome import Pairs, sealed
-from statefleet.rpc.inprocess_streams import Serializer
-from statefleet.runtime.tasks import Tasks
-
-_INTERCEPTORS: dict[str, type[grpc.aio.ClientInterceptor]] = {
-    "unary_unary": grpc.aio.UnaryUnaryClientInterceptor,
-    "unary_stream": grpc.aio.UnaryStreamClientInterceptor,
-    "stream_unary": grpc.aio.StreamUnaryClientInterceptor,
-    "stream_stream": grpc.aio.StreamStreamClientInterceptor,
-}
+from statefleet.rpc.inprocess_streams import RequestWriter, Serializer
 
 
 class Server(CallServer, Protocol):
@@ -41,13 +32,9 @@ class Server(CallServer, Protocol):
 class InProcessChannel(grpc.aio.Channel):
     """A channel to a server of this process, on behalf of one identity."""
 
-    def __init__(
-        self, server: Server, identity: Identity, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
-    ) -> None:
+    def __init__(self, server: Server, identity: Identity) -> None:
         self._server = server
         self._identity = identity
-        self._interceptors = list(interceptors)
-        self._tasks = Tasks("channel")
         self._closed = False
 
     def unary_unary(
@@ -58,7 +45,7 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        return self._callable("unary_unary", method, calls.UnaryUnaryCall, request_serializer, response_deserializer)
+        return self._callable(method, calls.UnaryUnaryCall, request_serializer, response_deserializer)
 
     def unary_stream(
         self,
@@ -68,9 +55,7 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        return self._callable(
-            "unary_stream", method, calls.UnaryStreamCall, request_serializer, response_deserializer
-        )
+        return self._callable(method, calls.UnaryStreamCall, request_serializer, response_deserializer)
 
     def stream_unary(
         self,
@@ -80,9 +65,7 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        return self._callable(
-            "stream_unary", method, calls.StreamUnaryCall, request_serializer, response_deserializer
-        )
+        return self._callable(method, calls.StreamUnaryCall, request_serializer, response_deserializer)
 
     def stream_stream(
         self,
@@ -92,16 +75,13 @@ class InProcessChannel(grpc.aio.Channel):
         _registered_method: bool = False,
     ) -> Any:
         """Return the callable of a method."""
-        return self._callable(
-            "stream_stream", method, calls.StreamStreamCall, request_serializer, response_deserializer
-        )
+        return self._callable(method, calls.StreamStreamCall, request_serializer, response_deserializer)
 
     async def close(self, grace: float | None = None) -> None:
         """Refuse new calls and cancel those under way."""
         if not self._closed:
             self._closed = True
             self._server.drop(self)
-            await self._tasks.cancel()
 
     async def __aenter__(self) -> Self:
         return self
@@ -143,14 +123,13 @@ class InProcessChannel(grpc.aio.Channel):
 
     def _callable(
         self,
-        kind: str,
         method: str,
-        call: Callable[..., Any],
+        call: type[Any],
         serializer: Serializer | None,
         deserializer: Deserializer | None,
-    ) -> Callable[..., Any]:
+    ) -> _Callable:
         server, serialize, deserialize = self._server, serializer or _same, deserializer or _same
-        streams_requests = kind.startswith("stream")
+        streams_requests = issubclass(call, RequestWriter)
 
         def begin(request: Any, timeout: float | None, metadata: Pairs | None, ready: bool | None) -> Any:
             context = self._context(method, timeout, metadata, ready)
@@ -158,15 +137,7 @@ class InProcessChannel(grpc.aio.Channel):
                 return call(server, context, deserialize, serialize, request)
             return call(server, context, deserialize, serialize(request))
 
-        interceptors = [each for each in self._interceptors if isinstance(each, _INTERCEPTORS[kind])]
-        if not interceptors:
-            return _Callable(begin)
-
-        def invoke(details: grpc.aio.ClientCallDetails, request: Any) -> Any:
-            return begin(request, details.timeout, details.metadata, details.wait_for_ready)
-
-        chain = chained(interceptors, f"intercept_{kind}", invoke)
-        return _InterceptedCallable(chain, method, self._tasks, streams_requests=streams_requests)
+        return _Callable(begin)
 
 
 class _Callable:
@@ -185,36 +156,6 @@ class _Callable:
         compression: grpc.Compression | None = None,
     ) -> Any:
         return self._begin(request, timeout, metadata, wait_for_ready)
-
-
-class _InterceptedCallable:
-    """One method behind client interceptors."""
-
-    def __init__(self, chain: Callable[..., Any], method: str, tasks: Tasks, *, streams_requests: bool) -> None:
-        self._chain = chain
-        self._method = method
-        self._tasks = tasks
-        self._streams_requests = streams_requests
-
-    def __call__(
-        self,
-        request: Any = None,
-        timeout: float | None = None,
-        metadata: Pairs | None = None,
-        credentials: grpc.CallCredentials | None = None,
-        wait_for_ready: bool | None = None,
-        compression: grpc.Compression | None = None,
-    ) -> InterceptedCall:
-        outgoing = RequestQueue() if self._streams_requests and request is None else None
-        details = grpc.aio.ClientCallDetails(
-            self._method.encode(),  # type: ignore[arg-type]  # bytes at run time, as grpc.aio gives its own
-            timeout,
-            grpc.aio.Metadata(*(metadata or ())),
-            credentials,
-            wait_for_ready,
-        )
-        chain = self._chain(details, request if outgoing is None else outgoing)
-        return InterceptedCall(self._tasks.spawn(chain, self._method, awaited=True), outgoing)
 
 
 def _same(data: Any) -> Any:

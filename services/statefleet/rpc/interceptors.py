@@ -6,7 +6,7 @@ The one place where a handler's unforeseen exception ends: it is logged here and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -16,8 +16,8 @@ from prometheus_client import Counter, Histogram
 
 from statefleet.errors import FleetError, Internal, Unavailable
 from statefleet.rpc.handlers import Wrapped, respond
-from statefleet.rpc.hop import arrive, depart, request_metadata
-from statefleet.rpc.status import from_rpc_error, to_wire
+from statefleet.rpc.hop import arrive
+from statefleet.rpc.status import to_wire
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.logging import debugging
 from statefleet.runtime.metrics import Metrics
@@ -148,62 +148,3 @@ class _Record:
         self._seconds.observe(seconds)
         if debugging():
             _log.debug("call", method=self.method, code=code, seconds=seconds)
-
-
-def client_interceptors() -> list[grpc.aio.ClientInterceptor]:
-    """Return what a channel needs so that stubs raise the errors of our set and pass on who calls, and till when.
-
-    Methods with a stream of requests and one response go on to raise AioRpcError; no service has one.
-    """
-    return [_UnaryUnary(), _UnaryStream(), _StreamUnary(), _StreamStream()]
-
-
-class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):
-    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await _responded(await continuation(_departing(client_call_details), request))
-
-
-class _StreamUnary(grpc.aio.StreamUnaryClientInterceptor):
-    """Makes no errors: the caller has yet to write when it gets the call, which so cannot be awaited here."""
-
-    async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(_departing(client_call_details), request_iterator)
-
-
-class _UnaryStream(grpc.aio.UnaryStreamClientInterceptor):
-    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return _responses(await continuation(_departing(client_call_details), request))
-
-
-class _StreamStream(grpc.aio.StreamStreamClientInterceptor):
-    async def intercept_stream_stream(
-        self, continuation: Any, client_call_details: Any, request_iterator: Any
-    ) -> Any:
-        return _responses(await continuation(_departing(client_call_details), request_iterator))
-
-
-def _departing(details: Any) -> Any:
-    metadata = details.metadata
-    for key, value in request_metadata():
-        metadata = grpc.aio.Metadata(*(metadata or ()))
-        if key not in metadata.keys():  # noqa: SIM118 -- a collection of pairs, not a mapping
-            metadata.add(key, value)
-    return details._replace(timeout=depart(details.timeout), metadata=metadata)
-
-
-async def _responded(call: Any) -> Any:
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from None
-    return call
-
-
-async def _responses(call: Any) -> AsyncIterator[Any]:
-    try:
-        async for response in call:
-            yield response
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from None
-    finally:
-        call.cancel()

@@ -9,8 +9,10 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from statefleet.errors import FleetError, NotLeader, Subject, Timeout, Unavailable
+from statefleet.errors import NotLeader, Subject, Timeout, Unavailable
 from statefleet.rpc.handlers import Wrapped
+from statefleet.rpc.hop import depart, request_metadata
+from statefleet.rpc.status import from_rpc_error
 
 FORWARDED_KEY = "x-statefleet-forwarded"
 """The metadata of a call that a replica passed on: it is not passed on again."""
@@ -23,8 +25,8 @@ class Forwarding(grpc.aio.ServerInterceptor):
     """Passes a call that ended as NotLeader on to the leader, once, and answers what that answers.
 
     NotLeader says that nothing was done here, so nothing is done twice. `leader` names the replica that leads as far
-    as is known, empty: none; `connect` opens a channel to one, with the errors of our set; `own` is this replica.
-    Streams are answered here: every replica can.
+    as is known, empty: none; `connect` opens a channel to one; `own` is this replica. Streams are answered here:
+    every replica can.
 
     A leader that takes its time is waited for. One that does not even say how it is cannot be reached from here,
     though perhaps from elsewhere: Unavailable, so that the caller asks another replica.
@@ -82,10 +84,13 @@ class Forwarding(grpc.aio.ServerInterceptor):
         if channel is None:
             channel = self._channels[target] = self._connect(target)
         ask: Any = channel.unary_unary(method, request_serializer=type(request).SerializeToString)
-        call = ask(request, timeout=context.time_remaining(), metadata=((FORWARDED_KEY, "1"),))
+        metadata = (*request_metadata(), (FORWARDED_KEY, "1"))
+        call = ask(request, timeout=depart(context.time_remaining()), metadata=metadata)
         try:
             await self._until_answered(call, channel, target)
             answer: bytes = await call
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
         finally:
             call.cancel()
         return answer
@@ -105,10 +110,9 @@ class Forwarding(grpc.aio.ServerInterceptor):
         health: Any = channel.unary_unary(_HEALTH)
         try:
             await health(b"", timeout=self._patience)
-        except (Timeout, Unavailable):
-            raise Unavailable(f"the leader at {target} does not answer") from None
-        except FleetError:
-            return  # which is an answer
+        except grpc.aio.AioRpcError as error:
+            if isinstance(from_rpc_error(error), (Timeout, Unavailable)):
+                raise Unavailable(f"the leader at {target} does not answer") from None
 
 
 def _is_forwarded(context: Any) -> bool:

@@ -33,7 +33,6 @@ from statefleet.api.workloads.v1.workload_store_pb2 import EvictResponse, ScaleR
 from statefleet.client.fleet import Fleet, Listing, Written
 from statefleet.errors import BadRequest, Conflict, Expired, NotFound, NotLeader, Timeout, Unavailable
 from statefleet.objects.kinds import NODE, NODES, POD, REVISIONS, STATEFUL_SET, WORKLOADS
-from statefleet.rpc.interceptors import client_interceptors
 from statefleet.runtime.rand import SystemRand
 from support.fake_services import FakeService, event, pod, serve_fake, told
 
@@ -302,7 +301,7 @@ class TestRepeating:
     async def test_a_watch_goes_to_the_next_replica_when_one_is_down(self, clock: InstantClock) -> None:
         retiring, other = FakeService(), FakeService()
         servers = [await serve_fake(WORKLOADS, retiring), await serve_fake(WORKLOADS, other)]
-        channels = [server.channel(interceptors=client_interceptors()) for server in servers]
+        channels = [server.channel() for server in servers]
         fleet = Fleet({WORKLOADS: channels}, clock=clock, rand=FirstOfAll())
         retiring.answer([told(event("ADDED", pod("a", 3))), Unavailable("about to stop")])
         other.answer([told(event("ADDED", pod("b", 4)))])

@@ -17,12 +17,12 @@ from statefleet.errors import BadRequest, Conflict, Forbidden
 from statefleet.rpc.hop import REQUEST_ID_KEY, depart, request_metadata
 from statefleet.rpc.identity import CALLED_FOR_KEY, GATEWAYS_GROUP, SERVICES_GROUP, Identity, caller, calling_for
 from statefleet.rpc.inprocess import InProcessServer
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.logging import REQUEST_ID, configure
 from statefleet.runtime.metrics import Metrics
 from statefleet.runtime.rand import SystemRand
-from support.wires import NAME, Sample, SampleStub, add_sample_to_server
+from support.wires import NAME, Sample, SampleStub, add_sample_to_server, answered
 
 FRONT = Identity("front", (SERVICES_GROUP,))
 
@@ -46,9 +46,9 @@ class Served:
         )
         add_sample_to_server(servicer, self.server)
 
-    async def stub(self, interceptors: list[Any] | None = None, identity: Identity = FRONT) -> SampleStub:
+    async def stub(self, identity: Identity = FRONT) -> SampleStub:
         await self.server.start()
-        return SampleStub(self.server.channel(identity, interceptors=interceptors or ()))
+        return SampleStub(self.server.channel(identity))
 
     def handled(self, method: str, code: str) -> float:
         return self.metrics.value("grpc_server_handled_total", grpc_service=NAME, grpc_method=method, grpc_code=code)
@@ -146,13 +146,12 @@ async def test_a_request_keeps_its_identifier() -> None:
 async def test_identifier_and_deadline_go_on_to_the_next_hop() -> None:
     remaining: list[tuple[float, float]] = []
     back_ids = Fickle()
-    back = await Served(back_ids).stub(client_interceptors())
+    back = await Served(back_ids).stub()
 
     class Front(Sample):
         async def ask(self, request: BytesValue, context: Any) -> BytesValue:
             remaining.append((context.time_remaining(), depart(None) or 0.0))
-            answer: BytesValue = await back.ask(request)
-            return answer
+            return await answered(back.ask(request, timeout=depart(None), metadata=request_metadata()))
 
     front = await Served(Front()).stub()
     await front.ask(BytesValue(), timeout=10, metadata=((REQUEST_ID_KEY, "given"),))
@@ -208,7 +207,7 @@ class Knowing(Sample):
     async def ask(self, request: BytesValue, context: Any) -> BytesValue:
         self.callers.append(caller(context))
         if self._back is not None:
-            await self._back.ask(request)
+            await answered(self._back.ask(request, metadata=request_metadata()))
         return request
 
 
@@ -218,28 +217,28 @@ GATEWAY = Identity("gateway", (GATEWAYS_GROUP,))
 
 async def test_who_called_first_is_known_at_the_last_hop() -> None:
     last = Knowing()
-    middle = Knowing(await Served(last).stub(client_interceptors()))
-    first = await Served(middle).stub(client_interceptors(), GATEWAY)
+    middle = Knowing(await Served(last).stub())
+    first = await Served(middle).stub(GATEWAY)
     with calling_for(ALICE):
-        await first.ask(BytesValue())
+        await first.ask(BytesValue(), metadata=request_metadata())
     await first.ask(BytesValue())
     assert middle.callers == last.callers == [ALICE, GATEWAY]
 
 
 async def test_nobody_but_gateways_and_services_can_call_for_others() -> None:
     served = Knowing()
-    stub = await Served(served).stub(client_interceptors(), Identity("mallory", ("system:masters",)))
+    stub = await Served(served).stub(Identity("mallory", ("system:masters",)))
     with calling_for(ALICE), pytest.raises(Forbidden, match='User "mallory" cannot call for others'):
-        await stub.ask(BytesValue())
+        await answered(stub.ask(BytesValue(), metadata=request_metadata()))
     assert served.callers == []
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'["a"]', b'["a", "b"]', b'["a", [1]]', b"[1, []]", b"\xff"])
 async def test_an_unreadable_identity_is_nobodys(text: bytes) -> None:
     served = Knowing()
-    stub = await Served(served).stub(client_interceptors(), GATEWAY)
+    stub = await Served(served).stub(GATEWAY)
     with pytest.raises(BadRequest, match=CALLED_FOR_KEY):
-        await stub.ask(BytesValue(), metadata=((CALLED_FOR_KEY, text),))
+        await answered(stub.ask(BytesValue(), metadata=((CALLED_FOR_KEY, text),)))
     assert served.callers == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ from grpc import aio
 
 from statefleet.errors import NotLeader, Unavailable
 from statefleet.rpc.channel import connect
-from statefleet.rpc.identity import ANONYMOUS
+from statefleet.rpc.hop import REQUEST_ID_KEY, request_metadata
+from statefleet.rpc.identity import GATEWAYS_GROUP, Identity, calling_for
 from statefleet.rpc.inprocess import InProcessServer
-from statefleet.rpc.interceptors import CallInterceptor, client_interceptors
+from statefleet.rpc.interceptors import CallInterceptor
 from statefleet.rpc.server import RpcServer
 from statefleet.runtime.clock import SystemClock
 from statefleet.runtime.rand import SystemRand
-from statefleet.store.forwarding import Forwarding
-from support.wires import Sample, SampleStub, add_sample_to_server
+from statefleet.store.forwarding import FORWARDED_KEY, Forwarding
+from support.wires import Sample, SampleStub, add_sample_to_server, answered
 
 PATIENCE = 5.0
 SOON = 0.1
@@ -39,6 +41,19 @@ class Slow(Sample):
 
     async def ask(self, request: BytesValue, context: Any) -> BytesValue:
         await self.go_on.wait()
+        return request
+
+
+class Noting(Sample):
+    """Notes what comes with a request."""
+
+    def __init__(self) -> None:
+        self.metadata: dict[str, Any] = {}
+        self.remaining = 0.0
+
+    async def ask(self, request: BytesValue, context: Any) -> BytesValue:
+        self.metadata = dict(context.invocation_metadata())
+        self.remaining = context.time_remaining()
         return request
 
 
@@ -64,36 +79,49 @@ def leader(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def stub(leader: str) -> AsyncIterator[SampleStub]:
-    forwarding = Forwarding(
-        "b", lambda: "a", lambda _: connect(leader, interceptors=client_interceptors()), patience_seconds=SOON
-    )
+    forwarding = Forwarding("b", lambda: "a", lambda _: connect(leader), patience_seconds=SOON)
     server = InProcessServer([CallInterceptor(clock=SystemClock(), rand=SystemRand(1)), forwarding])
     add_sample_to_server(Follower(), server)
     await server.start()
-    yield SampleStub(server.channel(ANONYMOUS, interceptors=client_interceptors()))
+    yield SampleStub(server.channel(Identity("gateway", (GATEWAYS_GROUP,))))
     await server.stop(None)
     await forwarding.close()
 
 
+@asynccontextmanager
+async def serving(address: str, servicer: Sample, *interceptors: Any) -> AsyncIterator[None]:
+    server = RpcServer(address, interceptors=interceptors, reflection=False)
+    add_sample_to_server(servicer, server)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
+
+
 async def ask(stub: SampleStub) -> bytes:
-    answer: BytesValue = await stub.ask(BytesValue(value=b"x"), timeout=10 * PATIENCE)
-    return answer.value
+    return (await answered(stub.ask(BytesValue(value=b"x"), timeout=10 * PATIENCE))).value
 
 
 async def test_a_leader_that_takes_its_time_is_waited_for(leader: str, stub: SampleStub) -> None:
     slow, asked = Slow(), HealthAsked()
-    server = RpcServer(leader, interceptors=[asked], reflection=False)
-    add_sample_to_server(slow, server)
-    await server.start()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            answer = asyncio.ensure_future(ask(stub))
-            await asked.twice.wait()
-            assert not answer.done()
-            slow.go_on.set()
-            assert await answer == b"x"
-    finally:
-        await server.stop(None)
+    async with serving(leader, slow, asked), asyncio.timeout(PATIENCE):
+        answer = asyncio.ensure_future(ask(stub))
+        await asked.twice.wait()
+        assert not answer.done()
+        slow.go_on.set()
+        assert await answer == b"x"
+
+
+async def test_the_leader_learns_which_request_it_is_for_whom_and_till_when(leader: str, stub: SampleStub) -> None:
+    noting = Noting()
+    async with serving(leader, noting), asyncio.timeout(PATIENCE):
+        with calling_for(Identity("alice", ())):
+            metadata = ((REQUEST_ID_KEY, "given"), *request_metadata())
+        await stub.ask(BytesValue(), timeout=PATIENCE, metadata=metadata)
+    assert dict(metadata).items() <= noting.metadata.items()
+    assert noting.metadata[FORWARDED_KEY] == "1"
+    assert PATIENCE - 1 < noting.remaining < PATIENCE
 
 
 async def test_a_leader_that_cannot_be_reached_is_not(leader: str, stub: SampleStub) -> None:
