@@ -137,6 +137,12 @@ def test_the_soonest_availability_is_when_to_look_again() -> None:
     assert plan(observed("A+ A+", min_ready_seconds=30)).look_again_in is None
 
 
+def test_without_min_ready_seconds_a_node_whose_clock_is_ahead_holds_nothing_up() -> None:
+    ahead = observed("A+-5 -")
+    assert sketch_plan(plan(ahead)) == "+1A"
+    assert plan(ahead).status.available_replicas == 1
+
+
 def test_a_set_being_deleted_is_only_counted() -> None:
     step = plan(observed("A+ - Ax", "AB", deleting=True))
     assert step.actions == ()

@@ -28,7 +28,8 @@ class Roster:
             else:
                 self.condemned.append(pod)
         self.condemned.sort(key=_ordinal, reverse=True)
-        self._ready_by = observed.now - wanted.min_ready_seconds
+        # Without minReadySeconds nobody's clock counts: Ready is available.
+        self._ready_by = observed.now - wanted.min_ready_seconds if wanted.min_ready_seconds else NEVER
 
     def available(self, pod: PodView) -> bool:
         """Return whether a pod has been Ready for the set's minReadySeconds."""
