@@ -86,6 +86,14 @@ def test_a_ready_pod_that_is_not_available_yet_is_replaced_in_its_turn_at_no_cos
     assert sketch_plan(plan(observed("A+ A+ A+5", "AB", parallel=True, min_ready_seconds=30))) == "-2 outdated"
 
 
+def test_no_more_pods_that_are_not_available_yet_go_at_once_than_may_be_down() -> None:
+    seen = observed("A+5 A+5 A+5", "AB", parallel=True, min_ready_seconds=30)
+    assert sketch_plan(plan(seen)) == "-2 outdated"
+    assert sketch_plan(plan(observed("A+5 A+5 B.", "AB", parallel=True, min_ready_seconds=30))) == ""
+    more = observed("A+5 A+5 B+5 A+5", "AB", parallel=True, min_ready_seconds=30, max_unavailable=2)
+    assert sketch_plan(plan(more)) == "-3 outdated"
+
+
 def test_what_is_waited_for_is_told() -> None:
     step = plan(observed("A. A/ A+5", parallel=True, min_ready_seconds=30))
     assert [(wait.pod, wait.reason) for wait in step.waiting_for] == [

@@ -40,22 +40,24 @@ def update_at_once(roster: Roster) -> list[DeletePod]:
     broken = [pod for pod in reversed(roster.members) if pod and not pod.finished and is_broken(roster, pod)]
     unready = [pod for pod in outdated if pod.was_ready and not pod.ready and not pod.finished]
     replaceable = [DeletePod(pod, "broken") for pod in broken] + [DeletePod(pod, "unready") for pod in unready]
+    ready = [pod for pod in outdated if pod.ready]
+    not_yet_available = sum(1 for pod in ready if not roster.available(pod))
     down = sum(1 for pod in roster.members if not roster.healthy(pod))
-    in_between = down - len(replaceable)
-    chosen = replaceable[: max(0, allowed - in_between)]
-    return chosen + [DeletePod(pod, "outdated") for pod in _ready_in_turn(roster, outdated, allowed - down)]
+    room = max(0, allowed - (down - len(replaceable) - not_yet_available))
+    chosen = replaceable[:room]
+    in_turn = _ready_in_turn(roster, ready[: room - len(chosen)], allowed - down)
+    return chosen + [DeletePod(pod, "outdated") for pod in in_turn]
 
 
-def _ready_in_turn(roster: Roster, outdated: list[PodView], spare: int) -> list[PodView]:
+def _ready_in_turn(roster: Roster, ready: list[PodView], spare: int) -> list[PodView]:
     """Return the first Ready pods of which at most `spare` are available; the others are down already."""
     chosen = []
-    for pod in outdated:
-        if pod.ready:
-            cost = int(roster.available(pod))
-            if cost > max(0, spare):
-                break
-            spare -= cost
-            chosen.append(pod)
+    for pod in ready:
+        cost = int(roster.available(pod))
+        if cost > max(0, spare):
+            break
+        spare -= cost
+        chosen.append(pod)
     return chosen
 
 
