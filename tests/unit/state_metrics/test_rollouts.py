@@ -29,8 +29,8 @@ def a_set(
         (a_set(5, 2, partition=3), 2, 2),
         (a_set(5, 5, partition=3), 2, 2),
         (a_set(5, 0, partition=9), 0, 0),
-        (a_set(5, 1, partition=12, start=10), 3, 1),
-        (a_set(5, 1, partition=3, start=10), 5, 1),
+        (a_set(5, 1, partition=2, start=10), 3, 1),
+        (a_set(5, 0, partition=12, start=10), 0, 0),
         (a_set(5, 1, kind="OnDelete"), 0, 0),
     ],
 )

@@ -36,7 +36,7 @@ def of_stateful_set(owner: StatefulSet, revisions: Sequence[ControllerRevision])
     roles = {"current": owner.status.current_revision, "update": owner.status.update_revision}
     desired = 0
     if owner.spec.update_strategy.type == "RollingUpdate":
-        desired = max(0, owner.spec.replicas - max(0, partition(owner) - owner.spec.ordinals.start))
+        desired = max(0, owner.spec.replicas - partition(owner))
     return Rollout(
         "statefulset",
         owner.metadata,

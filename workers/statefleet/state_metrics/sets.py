@@ -8,7 +8,7 @@ from statefleet.state_metrics.families import NONE, Family, Samples, Table, crea
 
 
 def partition(owner: StatefulSet) -> int:
-    """Return the ordinal below which a rolling update leaves pods as they are."""
+    """Return how many pods, the lowest, a rolling update leaves as they are."""
     strategy = owner.spec.update_strategy
     return strategy.rolling_update.partition if strategy.type == "RollingUpdate" else 0
 
@@ -87,7 +87,7 @@ STATEFUL_SETS: Table[StatefulSet] = Table(
         ),
         Family(
             "statefleet_statefulset_partition",
-            "The ordinal below which a rolling update leaves pods as they are.",
+            "How many pods, the lowest, a rolling update leaves as they are.",
             lambda owner: one(partition(owner)),
         ),
     ),
