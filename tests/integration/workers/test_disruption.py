@@ -2,6 +2,7 @@
 
 import pytest
 
+from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.api.policy.v1.policy_pb2 import PodDisruptionBudget
 from statefleet.errors import TooManyRequests
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET, STATEFUL_SET
@@ -113,3 +114,16 @@ async def test_a_change_of_the_budget_is_reckoned_anew(working):
     budget = await until_allowed(working, 0)
     assert budget.status.observed_generation == changed.metadata.generation
     assert conditions(budget) == {"False": "InsufficientPods"}
+
+
+async def test_pods_that_a_set_takes_over_are_reckoned_with(working):
+    await a_set(working)
+    await working.create(maximum("1%"))
+    await until_allowed(working, 1)
+    orphan = DeleteOptions(propagation_policy="Orphan")
+    await working.fleet.delete(STATEFUL_SET, "web", "default", options=orphan)
+    await working.until_gone(STATEFUL_SET, "web")
+    await until_allowed(working, 0)
+    await working.create(a_stateful_set(replicas=3))
+    await working.until(lambda: all(pod.metadata.owner_references for pod in working.list(POD)))
+    assert (await until_allowed(working, 1)).status.expected_pods == 3

@@ -122,6 +122,7 @@ def _matters(before: Pod, after: Pod) -> bool:
         or is_deleting(before.metadata) != is_deleting(after.metadata)
         or is_terminal(before) != is_terminal(after)
         or before.metadata.labels != after.metadata.labels
+        or before.metadata.owner_references != after.metadata.owner_references
     )
 
 
