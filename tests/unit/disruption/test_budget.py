@@ -62,6 +62,11 @@ def test_without_pods_nothing_is_allowed():
     assert reckon(a_budget(min_available=0), [], lambda pod: 0, NOW).allowed == 0
 
 
+def test_a_budget_that_asks_for_nothing_allows_nothing():
+    found = reckon(a_budget(), pods(3), lambda pod: 3, NOW)
+    assert (found.expected, found.desired_healthy, found.current_healthy, found.allowed) == (0, 0, 3, 0)
+
+
 def test_pods_that_go_or_have_ended_are_not_healthy():
     three = pods(3)
     three[0].metadata.deletion_timestamp.seconds = 1

@@ -61,7 +61,8 @@ def reckon(
     spec = budget.spec
     limited, least = spec.HasField("max_unavailable"), Bound.read(spec.min_available)
     if not limited and not least.percent:
-        return Reckoning(len(counted), least.number, healthy, disrupted, overdue=overdue)
+        expected = len(counted) if spec.HasField("min_available") else 0
+        return Reckoning(expected, least.number, healthy, disrupted, overdue=overdue)
     expected, unmanaged, problem = _scales(counted, scale)
     if limited:
         desired = max(0, expected - Bound.read(spec.max_unavailable).rounded_up(expected))
