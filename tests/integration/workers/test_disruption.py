@@ -102,7 +102,8 @@ async def test_an_eviction_that_comes_to_nothing_is_forgotten_after_two_minutes(
     await until_allowed(working, 0, healthy=2)
     working.clock.leap(3)
     assert not (await until_allowed(working, 1)).status.disrupted_pods
-    assert await working.events("budget", "NotDeleted")
+    (event,) = await working.events("web-1", "NotDeleted")
+    assert event.message == "Pod was expected by PDB default/budget to be deleted but it wasn't"
 
 
 @pytest.mark.surface("texts.budget-status")

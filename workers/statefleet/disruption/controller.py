@@ -16,7 +16,7 @@ from statefleet.objects.budgets import (
     disruption_allowed,
 )
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET, STATEFUL_SET
-from statefleet.objects.meta import controller_of, is_deleting
+from statefleet.objects.meta import controller_of, full_name, is_deleting
 from statefleet.objects.pods import is_ready, is_terminal
 from statefleet.objects.selectors import NOTHING, LabelSelector
 from statefleet.objects.times import to_time
@@ -84,9 +84,10 @@ class Disruption(Controller):
                 "some pods that the budget selects have no controller and are not reckoned with: give minAvailable as"
             )
             self._recorder.warning(budget, "UnmanagedPods", f"{text} a number to have all pods counted")
+        text = f"Pod was expected by PDB {full_name(budget.metadata)} to be deleted but it wasn't"
         for name in reckoning.overdue:
-            text = f"pod {name} was to be evicted under this budget but is still there"
-            self._recorder.warning(budget, "NotDeleted", text)
+            pod = self._cache.get(POD, budget.metadata.namespace, name)
+            self._recorder.warning(pod, "NotDeleted", text)
 
     def _scale(self, pod: Pod) -> int | None:
         controller = controller_of(pod.metadata)
