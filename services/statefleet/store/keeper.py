@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from statefleet.errors import Unavailable
 from statefleet.runtime.clock import Clock
-from statefleet.store.log import Log
+from statefleet.store.log import Log, TrimmedError
 from statefleet.store.snapshot import Snapshot, Snapshots, newest_older_than
 from statefleet.store.state import State
 
@@ -43,8 +43,16 @@ class SnapshotKeeper:
         That is the newest complete snapshot older than the history window, else the oldest; without any, the empty
         state and offset 0. Unavailable where the log begins later than the snapshot ends, or ends before.
         """
-        await self.look()
+        while True:
+            try:
+                return await self._load(state)
+            except TrimmedError:
+                continue  # the leader has dropped that snapshot meanwhile, and has newer ones
+
+    async def _load(self, state: State) -> int:
+        # In this order: there is always a snapshot that reaches where the log began a while ago.
         start = await self._log.start()
+        await self.look()
         usable = [snapshot for snapshot in self._kept if snapshot.next_offset >= start]
         chosen = newest_older_than(usable, self._window_start())
         if chosen is None and start == 0:

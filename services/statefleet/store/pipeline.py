@@ -22,6 +22,7 @@ class Pipeline:
         self._appending = 0
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._early: dict[int, Outcome] = {}
+        self._next = 0
         self._stopped = False
 
     async def decide(self, payload: bytes) -> Outcome:
@@ -44,6 +45,8 @@ class Pipeline:
             return outcome
         if self._stopped:
             raise _stopped()
+        if offset < self._next:
+            raise _passed()
         waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[offset] = waiter
         try:
@@ -53,6 +56,7 @@ class Pipeline:
 
     def applied(self, offset: int, outcome: Outcome) -> None:
         """Note the outcome of the record at an offset, ours or another's."""
+        self._next = offset + 1
         waiter = self._waiting.pop(offset, None)
         if waiter is not None:
             if not waiter.done():
@@ -61,6 +65,13 @@ class Pipeline:
             self._early[offset] = outcome
             if len(self._early) > _EARLY_MOST:
                 del self._early[next(iter(self._early))]
+
+    def passed(self, next_offset: int) -> None:
+        """Answer those who wait for a record below an offset: none of these is applied here any more."""
+        self._next = next_offset
+        for offset, waiter in self._waiting.items():
+            if offset < next_offset and not waiter.done():
+                waiter.set_exception(_passed())
 
     def stop(self) -> None:
         """Answer all who wait that their outcome is unknown, and take nothing more."""
@@ -73,3 +84,7 @@ class Pipeline:
 
 def _stopped() -> Unavailable:
     return Unavailable("the store has stopped")
+
+
+def _passed() -> Unavailable:
+    return Unavailable("what became of the record is no longer known here")

@@ -11,7 +11,7 @@ from statefleet.api.log.v1.log_pb2 import Record
 from statefleet.errors import Unavailable
 from statefleet.store.doors import StoreLogs
 from statefleet.store.image import Image
-from statefleet.store.log import Appended, Log
+from statefleet.store.log import Appended, Log, TrimmedError
 from statefleet.store.snapshot import Snapshot, Snapshots, chunks
 from statefleet.store.state import State
 
@@ -45,21 +45,31 @@ async def extent_of(logs: StoreLogs) -> Extent:
 
 
 async def base_image(logs: StoreLogs, extent: Extent) -> Image:
-    """Return the state that the records of an extent come after."""
-    return Image() if extent.base is None else await Snapshots(logs.snapshots).load(extent.base)
+    """Return the state that the records of an extent come after. Unavailable where it was dropped meanwhile."""
+    try:
+        return Image() if extent.base is None else await Snapshots(logs.snapshots).load(extent.base)
+    except TrimmedError:
+        raise _trimmed() from None
 
 
 async def records_of(log: Log, first: int, end: int) -> AsyncIterator[Sequence[Appended]]:
-    """Yield the records from an offset to another, which are all there."""
+    """Yield the records from an offset to another. Unavailable where some were dropped meanwhile."""
     if first >= end:
         return
-    async with aclosing(log.read(first)) as batches:
-        async for batch in batches:
-            wanted = [record for record in batch if record.offset < end]
-            if wanted:
-                yield wanted
-            if batch[-1].offset + 1 >= end:
-                return
+    try:
+        async with aclosing(log.read(first)) as batches:
+            async for batch in batches:
+                wanted = [record for record in batch if record.offset < end]
+                if wanted:
+                    yield wanted
+                if batch[-1].offset + 1 >= end:
+                    return
+    except TrimmedError:
+        raise _trimmed() from None
+
+
+def _trimmed() -> Unavailable:
+    return Unavailable("the log was trimmed while it was read: try again")
 
 
 async def final_state(logs: StoreLogs, extent: Extent) -> State:

@@ -26,7 +26,7 @@ from statefleet.api.log.v1.log_pb2 import (
 )
 from statefleet.store.entries import Claim, Entry, Key, Remembered, VersionTime, last_write
 from statefleet.store.image import Image
-from statefleet.store.log import Log
+from statefleet.store.log import Log, TrimmedError
 
 T = TypeVar("T")
 
@@ -64,6 +64,13 @@ class Snapshots:
 
     async def complete(self) -> list[Snapshot]:
         """Return the complete snapshots, oldest first."""
+        while True:
+            try:
+                return await self._complete()
+            except TrimmedError:
+                continue  # the leader has dropped the oldest meanwhile
+
+    async def _complete(self) -> list[Snapshot]:
         found: list[Snapshot] = []
         begun: dict[int, tuple[int, SnapshotBegin, int]] = {}
         async for offset, chunk in self._chunks(await self._log.start(), await self._log.end()):
@@ -79,7 +86,7 @@ class Snapshots:
         return found
 
     async def load(self, snapshot: Snapshot) -> Image:
-        """Read a snapshot that is complete."""
+        """Read a snapshot that is complete. TrimmedError where it was dropped meanwhile."""
         parts = []
         begin = SnapshotBegin()
         async for _, chunk in self._chunks(snapshot.first_chunk, snapshot.last_chunk + 1):

@@ -12,7 +12,7 @@ from statefleet.store.copying import Copied, claim_quiet, copy_store, verify_sto
 from statefleet.store.doors import StoreLogs
 from statefleet.store.keeper import SnapshotSettings
 from statefleet.store.memory_log import MemoryLog
-from statefleet.store.replay import extent_of
+from statefleet.store.replay import base_image, extent_of, records_of
 from statefleet.store.replica import Replica, ReplicaSettings
 from support.stores import ManualClock, image_bytes, pod_key, put, settle, transaction
 
@@ -140,6 +140,18 @@ async def test_a_source_that_is_written_to_meanwhile_is_noticed() -> None:
     await fleet.source.records.append(Record().SerializeToString())
     with pytest.raises(Conflict, match="written to while"):
         await verify_store(fleet.source, target, extent, size)
+
+
+async def test_a_source_that_is_trimmed_while_it_is_read_is_told_of() -> None:
+    fleet = Fleet()
+    await lived(fleet, trimmed=True)
+    extent = await extent_of(fleet.source)
+    for log in fleet.source:
+        await log.trim(await log.end())
+    with pytest.raises(Unavailable, match="trimmed while it was read"):
+        await base_image(fleet.source, extent)
+    with pytest.raises(Unavailable, match="trimmed while it was read"):
+        await anext(records_of(fleet.source.records, extent.first, extent.end))
 
 
 class Forgetful(MemoryLog):

@@ -70,3 +70,28 @@ async def test_a_stop_answers_those_who_wait_and_those_whose_append_returns_late
             await task
     with pytest.raises(Unavailable):
         await pipeline.decide(b"x")
+
+
+async def test_an_outcome_that_was_passed_over_is_unknown() -> None:
+    log = Held()
+    pipeline, appending = await started(log, 1)
+    log.let.set()
+    await settle()
+    log.let.clear()
+    late = asyncio.ensure_future(pipeline.decide(b"late"))
+    await settle()
+    pipeline.passed(2)
+    log.let.set()
+    for task in (*appending, late):
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(task, 5)
+
+
+async def test_an_outcome_that_is_no_longer_kept_when_the_append_returns_is_unknown() -> None:
+    log = Held()
+    pipeline, (appending,) = await started(log, 1)
+    for offset in range(20_000):
+        pipeline.applied(offset, Outcome(offset))
+    log.let.set()
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(appending, 5)

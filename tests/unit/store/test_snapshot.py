@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
 import pytest
 
 from statefleet.api.log.v1.log_pb2 import ShardClaim, SnapshotChunk
 from statefleet.errors import Unavailable
 from statefleet.store.image import Image
 from statefleet.store.keeper import SnapshotKeeper, SnapshotSettings
+from statefleet.store.log import Appended
 from statefleet.store.memory_log import MemoryLog
 from statefleet.store.snapshot import PART_BYTES, Snapshots, chunks
 from statefleet.store.state import State
@@ -135,6 +138,38 @@ async def test_the_log_is_trimmed_behind_what_a_start_would_choose() -> None:
     await kept.keeper.save(state_at(10_350, 2), 40)
     assert await kept.log.start() == 10
     assert await kept.loaded() == (10, 1)
+
+
+class Meanwhile(MemoryLog):
+    """A log to which something is done just before it is read for the n-th time."""
+
+    def __init__(self, act: Callable[[], Awaitable[None]], reading: int) -> None:
+        super().__init__()
+        self._act = act
+        self._until = reading
+
+    async def read(self, offset: int) -> AsyncGenerator[Sequence[Appended], None]:
+        self._until -= 1
+        if not self._until:
+            await self._act()
+        async for batch in super().read(offset):
+            yield batch
+
+
+@pytest.mark.parametrize("reading", [1, 2], ids=["while they are looked through", "while it is loaded"])
+async def test_a_start_bears_that_the_leader_replaces_the_snapshot_meanwhile(reading: int) -> None:
+    async def replace() -> None:
+        await kept.clock.advance(400)
+        await kept.keeper.save(state_at(10_350, 3), 40)
+
+    kept = Kept()
+    kept.chunks = Meanwhile(replace, reading)
+    kept.keeper = kept.anew()
+    for _ in range(50):
+        await kept.log.append(b"record")
+    await kept.keeper.save(state_at(9000, 1), 10)
+    await kept.keeper.save(state_at(9900, 2), 20)
+    assert await kept.loaded() == (20, 2)
 
 
 async def test_a_log_that_begins_behind_every_snapshot_is_an_error() -> None:
