@@ -60,11 +60,7 @@ async def replicated(
             doors = StoreDoors(coordination, clock, SystemRand(ord(member)), member)
             store = await stack.enter_async_context(assemble(doors))
             await settle()
-
-            def leader(store: Any = store) -> str:
-                return str(store.replica.leader)
-
-            forwarding = Forwarding(member, leader, opened.connect)
+            forwarding = Forwarding(member, store.replica.find_leader, opened.connect)
             stack.push_async_callback(forwarding.close)
             server: Any = InProcessServer([CallInterceptor(clock=clock, rand=SystemRand(1)), forwarding])
             register(store, server)

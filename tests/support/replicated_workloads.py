@@ -85,7 +85,7 @@ async def replicated_workloads(members: str = "abc", seed: int = 1) -> AsyncIter
 
 
 async def _serve(opened: ReplicatedWorkloads, member: str, store: WorkloadStore, stack: AsyncExitStack) -> None:
-    forwarding = Forwarding(member, lambda: store.replica.leader, opened.connect)
+    forwarding = Forwarding(member, store.replica.find_leader, opened.connect)
     stack.push_async_callback(forwarding.close)
     server: Any = InProcessServer([CallInterceptor(clock=SystemClock(), rand=SystemRand(2)), forwarding])
     add_WorkloadStoreServicer_to_server(store, server)

@@ -110,7 +110,7 @@ async def serve_service(settings: ServiceSettings) -> AsyncIterator[ServedServic
             metrics=store_metrics(metrics, [name]),
         )
         async with open_service(name, encrypted(logs, settings.encryption_keys), doors) as servicer:
-            forwarding = Forwarding(own, lambda: servicer.replica.leader, lambda target: connect(target, tls=caller))
+            forwarding = Forwarding(own, servicer.replica.find_leader, lambda target: connect(target, tls=caller))
             call = CallInterceptor(clock=clock, rand=rand, metrics=metrics)
             authorization = Authorization(servicer.placements)
             server = RpcServer(str(listen), tls=tls, interceptors=[call, authorization, forwarding])

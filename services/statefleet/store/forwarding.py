@@ -35,7 +35,7 @@ class Forwarding(grpc.aio.ServerInterceptor):
     def __init__(
         self,
         own: str,
-        leader: Callable[[], str],
+        leader: Callable[[], Awaitable[str]],
         connect: Callable[[str], grpc.aio.Channel],
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
@@ -77,7 +77,7 @@ class Forwarding(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(unary, handler.request_deserializer, serialize)
 
     async def _ask(self, method: str, request: Any, context: Any) -> bytes:
-        target = self._leader()
+        target = await self._leader()
         if target in ("", self._own):
             raise Unavailable("no replica leads at present, try again", Subject(retry_after_seconds=1))
         channel = self._channels.get(target)

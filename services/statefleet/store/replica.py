@@ -109,6 +109,7 @@ class Replica:
         self._leadership: Leadership | None = None
         self._own_epoch = 0
         self._led = asyncio.Event()
+        self._unconfirmed = asyncio.Event()
         self._campaigning: asyncio.Task[None] | None = None
         self._retired = False
         self._cut_off = asyncio.Event()
@@ -184,6 +185,8 @@ class Replica:
     async def _load(self) -> None:
         next_offset = await self._keeper.load(self.state)
         self.history.reset()
+        self.hub.end_all(Expired("the store was loaded anew"))
+        self._pipeline.passed(next_offset)
         self._rise(next_offset)
         self._show_newest_snapshot()
 
@@ -196,7 +199,6 @@ class Replica:
                         await self._clock.sleep(0)
             except TrimmedError:
                 _log.warning("store reloads a snapshot", store=self.name, offset=self._offsets.level)
-                self.hub.end_all(Expired("the store was loaded anew"))
                 await self._reload()
 
     async def _reload(self) -> None:
@@ -253,6 +255,15 @@ class Replica:
             and not self._cut_off.is_set()
         )
 
+    async def find_leader(self) -> str:
+        """Return the member that leads, as far as is known: by the log, else by coordination; empty: none."""
+        if self.leader:
+            return self.leader
+        try:
+            return await self._coordination.leader(self.name)
+        except Unavailable:
+            return ""
+
     async def leading(self) -> Leadership:
         """Return once this replica leads, with its leadership."""
         while not self.is_leader:
@@ -298,24 +309,33 @@ class Replica:
                 await asyncio.wait([won])
 
     async def _lead(self, leadership: Leadership) -> None:
-        """Claim an epoch, then lead until the leadership or the epoch is lost."""
+        """Lead until the leadership or the epoch is lost, or the log is: another may reach it. Unavailable."""
+        self._unconfirmed.clear()
+        reign = self._tasks.spawn(self._reign(leadership), "reign", awaited=True)
+        ends = [
+            reign,
+            self._tasks.spawn(leadership.lost.wait(), "leadership lost"),
+            self._tasks.spawn(self._cut_off.wait(), "cut off"),
+            self._tasks.spawn(self._unconfirmed.wait(), "unconfirmed"),
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if reign.done():
+                await reign
+        finally:
+            for end in ends:
+                end.cancel()
+            await asyncio.wait(ends)
+
+    async def _reign(self, leadership: Leadership) -> None:
+        """Claim an epoch and lead until another one begins. Unavailable."""
         while not await self._claim_epoch(leadership):
-            if leadership.lost.is_set():
-                return
+            pass
         await self._keeper.look()
         self._leadership = leadership
         self._led.set()
         self._metrics.leads(True)
-        ends = [
-            self._tasks.spawn(leadership.lost.wait(), "leadership lost"),
-            self._tasks.spawn(self._epochs.reach(self._own_epoch + 1), "epoch lost"),
-            self._tasks.spawn(self._cut_off.wait(), "cut off"),
-        ]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in ends:
-                end.cancel()
+        await self._epochs.reach(self._own_epoch + 1)
 
     async def _claim_epoch(self, leadership: Leadership) -> bool:
         epoch = max(self.state.epoch + 1, leadership.epoch_hint)
@@ -375,7 +395,11 @@ class Replica:
             raise NotLeader(f"this replica of {self.name} does not lead")
         record.epoch = self._own_epoch
         record.time_ns = self._now_ns()
-        outcome = await self._pipeline.decide(record.SerializeToString())
+        try:
+            outcome = await self._pipeline.decide(record.SerializeToString())
+        except Unavailable:
+            self._unconfirmed.set()
+            raise
         if outcome.refusal == Refusal.STALE_EPOCH:
             raise error_of(outcome)
         return outcome

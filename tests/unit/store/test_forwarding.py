@@ -79,7 +79,10 @@ def leader(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def stub(leader: str) -> AsyncIterator[SampleStub]:
-    forwarding = Forwarding("b", lambda: "a", lambda _: connect(leader), patience_seconds=SOON)
+    async def leads() -> str:
+        return "a"
+
+    forwarding = Forwarding("b", leads, lambda _: connect(leader), patience_seconds=SOON)
     server = InProcessServer([CallInterceptor(clock=SystemClock(), rand=SystemRand(1)), forwarding])
     add_sample_to_server(Follower(), server)
     await server.start()

@@ -300,6 +300,29 @@ async def test_a_snapshot_that_cannot_be_read_for_a_while_is_loaded_later(fleet:
     assert image_bytes(follower.state.image()) == image_bytes(leader.state.image())
 
 
+async def test_who_begins_to_watch_while_a_snapshot_is_loaded_is_told_to_begin_anew(fleet: Fleet) -> None:
+    fleet.snapshots = snapshots = Away()
+    leader = await fleet.start("a")
+    fleet.log = lagging = Lagging(fleet.log)  # type: ignore[assignment]
+    follower = await fleet.start("b")
+    lagging.hold.clear()
+    for n in range(4):
+        await leader.propose(transaction(put(f"p{n}")))
+    await leader.snapshot()
+    await fleet.clock.advance(1000)
+    await leader.propose(transaction(put("last")))
+    await leader.snapshot()
+    snapshots.away = True
+    lagging.hold.set()
+    await settle()
+    watcher = follower.hub.subscribe(["Pod"], follower.state.version, lambda changed: changed)
+    snapshots.away = False
+    await fleet.clock.advance(2)
+    await follower.read_barrier()
+    with pytest.raises(Expired):
+        watcher.take()
+
+
 class Away(MemoryLog):
     """A log that can be away."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,36 @@ class Unplugged(MemoryLog):
         return await super().end()
 
 
+class Cable:
+    """A log as one replica reaches it: some calls may fail, some get no answer."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self.failing: set[str] = set()
+        self.silent: set[str] = set()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._log, name)
+
+    async def append(self, payload: bytes) -> int:
+        await self._reach("append")
+        return await self._log.append(payload)
+
+    async def start(self) -> int:
+        await self._reach("start")
+        return await self._log.start()
+
+    async def end(self) -> int:
+        await self._reach("end")
+        return await self._log.end()
+
+    async def _reach(self, call: str) -> None:
+        if call in self.silent:
+            await asyncio.Event().wait()
+        if call in self.failing:
+            raise Unavailable(f"{call} failed")
+
+
 class Group:
     """Replicas that share their logs, each on a cable of its own."""
 
@@ -38,10 +69,11 @@ class Group:
         self._stack = stack
         self.clock = ManualClock()
         self.coordination = LocalCoordination()
-        self.log, self.snapshots = Unplugged(), MemoryLog()
+        self.log: Any = Unplugged()
+        self.snapshots: Any = MemoryLog()
 
     async def start(self, member: str) -> Replica:
-        arguments = (self.log, self.snapshots, self.coordination, self.clock, SystemRand(1))
+        arguments: Any = (self.log, self.snapshots, self.coordination, self.clock, SystemRand(1))
         replica = await self._stack.enter_async_context(Replica("store", *arguments, member=member))
         await settle()
         return replica
@@ -117,6 +149,50 @@ async def test_who_is_cut_off_leaves_the_line_to_those_who_can_lead(group: Group
     assert not waiting.is_leader
 
 
+async def test_who_can_read_its_log_and_not_write_it_leaves_the_lead_to_another(group: Group) -> None:
+    log = group.log
+    group.log = cable = Cable(log)
+    old = await group.start("a")
+    group.log = log
+    new = await group.start("b")
+    cable.failing = {"append"}
+    with pytest.raises(Unavailable, match="append failed"):
+        await old.propose(transaction(put("a")))
+    await settle()
+    assert new.is_leader
+    assert not old.is_leader
+    await new.propose(transaction(put("a")))
+
+
+async def test_who_is_cut_off_while_about_to_lead_leaves_that_to_another(group: Group) -> None:
+    before = await group.start("a")
+    clock, log, snapshots = group.clock, group.log, group.snapshots
+    group.clock, group.log, group.snapshots = ManualClock(), Cable(log), Cable(snapshots)
+    stuck = await group.start("b")
+    group.snapshots.silent = {"start"}
+    group.log.failing = {"end"}
+    stuck_clock, group.clock, group.log, group.snapshots = group.clock, clock, log, snapshots
+    third = await group.start("c")
+    await before.retire()
+    await settle()
+    assert third.leader == "b"
+    await stuck_clock.advance(2)
+    assert not stuck.is_leader
+    assert third.is_leader
+
+
+async def test_who_starts_from_a_snapshot_finds_out_who_leads(group: Group) -> None:
+    leader = await group.start("a")
+    await leader.snapshot()
+    await group.clock.advance(1000)
+    late = await group.start("b")
+    assert late.leader == ""
+    assert await late.find_leader() == "a"
+    await leader.retire()
+    await settle()
+    assert await late.find_leader() == late.leader == "b"
+
+
 async def test_a_store_led_with_another_is_led_where_that_is(group: Group) -> None:
     clock, rand = group.clock, SystemRand(2)
     main = {member: await group.start(member) for member in "ab"}
@@ -134,3 +210,18 @@ async def test_a_store_led_with_another_is_led_where_that_is(group: Group) -> No
         await settle()
         assert [main[member].is_leader for member in "ab"] == [False, True]
         assert [beside[member].is_leader for member in "ab"] == [False, True]
+
+
+async def test_a_store_whose_own_log_fails_leaves_the_one_that_leads_it_alone(group: Group) -> None:
+    main = await group.start("a")
+    log = Cable(MemoryLog())
+    log.failing = {"append"}
+    coordination = LedWith(main, group.coordination)
+    async with Replica("beside", log, MemoryLog(), coordination, group.clock, SystemRand(2), member="a") as beside:  # type: ignore[arg-type]
+        await settle()
+        assert main.is_leader
+        assert main.state.epoch == 1
+        log.failing.clear()
+        await group.clock.advance(2)
+        assert beside.is_leader
+    assert main.is_leader
