@@ -184,6 +184,23 @@ async def test_a_taint_that_executes_evicts_the_pods_that_do_not_tolerate_it(wor
     assert working.get(POD, "tolerant") is not None
 
 
+async def test_a_taint_that_bears_no_time_evicts_when_it_was_tolerated_long_enough_since_it_was_seen(working):
+    await working.with_nodes("node")
+    pod = a_pod("web")
+    pod.spec.tolerations.add(key="maintenance", operator="Exists", toleration_seconds=60, effect="NoExecute")
+    await working.create(pod)
+    await working.until_shown(POD, "web", is_ready)
+    await working.change(NODE, "node", lambda n: n.spec.taints.add(key="maintenance", effect="NoExecute"))
+    await working.calm()
+    working.clock.leap(30)
+    await working.change(NODE, "node", lambda n: n.metadata.labels.update(seen="again"))
+    await working.calm()
+    assert not is_deleting(working.get(POD, "web").metadata)
+    working.clock.leap(31)
+    await working.until_gone(POD, "web")
+    assert not working.get(NODE, "node").spec.taints[0].HasField("time_added")
+
+
 async def test_a_node_made_by_hand_gets_no_pods_before_somebody_says_it_is_ready(working):
     node = Node()
     node.metadata.name = "by-hand"

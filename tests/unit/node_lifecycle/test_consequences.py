@@ -3,6 +3,7 @@
 import pytest
 
 from statefleet.node_lifecycle.consequences import (
+    dated,
     evict_at,
     is_failed,
     is_out_of_service,
@@ -98,8 +99,14 @@ def test_when_a_pod_must_leave(pod, taints, due):
     assert evict_at(pod, taints, NOW) == due
 
 
-def test_a_taint_without_a_time_counts_from_now():
-    assert evict_at(tolerating(30), [make_taint("a=:NoExecute")], NOW) == NOW + 30
+def test_a_taint_without_a_time_counts_from_when_it_was_first_seen():
+    bare, other = make_taint("a=:NoExecute"), make_taint("a=other:NoExecute")
+    first = dated([bare], [], NOW)
+    assert evict_at(tolerating(30), first, NOW) == NOW + 30
+    later = dated([bare], first, NOW + 20)
+    assert evict_at(tolerating(30), later, NOW + 20) == NOW + 30
+    assert evict_at(tolerating(30), dated([other], later, NOW + 20), NOW + 20) == NOW + 50
+    assert dated(tainted("a=:NoExecute"), first, NOW) == tainted("a=:NoExecute")
 
 
 def test_only_a_node_that_is_not_ready_is_taken_to_be_out_of_service():

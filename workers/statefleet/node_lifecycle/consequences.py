@@ -63,8 +63,23 @@ def _ours(node: Node) -> Iterable[tuple[str, str]]:
         yield UNSCHEDULABLE, "NoSchedule"
 
 
+def dated(taints: Iterable[Taint], before: Iterable[Taint], now: float) -> list[Taint]:
+    """Return taints with a time each: where it bears none, the one that it was given `before`, else `now`."""
+    known = {(taint.key, taint.value, taint.effect): taint for taint in before}
+    return [
+        taint
+        if taint.HasField("time_added")
+        else known.get((taint.key, taint.value, taint.effect))
+        or Taint(key=taint.key, value=taint.value, effect=taint.effect, time_added=to_time(now))
+        for taint in taints
+    ]
+
+
 def evict_at(pod: Pod, taints: Iterable[Taint], now: float) -> float | None:
-    """Return when a pod must leave its node for the taints there, None for never. Times in seconds of the epoch."""
+    """Return when a pod must leave its node for the taints there, as `dated` returns them; None for never.
+
+    Times in seconds since the Unix epoch.
+    """
     due: float | None = None
     for taint in taints:
         if taint.effect != "NoExecute":
@@ -73,8 +88,7 @@ def evict_at(pod: Pod, taints: Iterable[Taint], now: float) -> float | None:
         if toleration is None:
             return now
         if toleration.HasField("toleration_seconds"):
-            since = seconds(taint.time_added) if taint.HasField("time_added") else now
-            leave = since + max(0.0, float(toleration.toleration_seconds))
+            leave = seconds(taint.time_added) + max(0.0, float(toleration.toleration_seconds))
             due = leave if due is None else min(due, leave)
     return due
 

@@ -7,8 +7,10 @@ from functools import partial
 
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.core.v1.scheduling_pb2 import Taint
 from statefleet.errors import Conflict, NotFound
 from statefleet.node_lifecycle.consequences import (
+    dated,
     evict_at,
     is_failed,
     is_out_of_service,
@@ -38,6 +40,8 @@ class NodeLifecycle(Controller):
         self._cache = cache
         self._recorder = recorder
         self._clock = clock
+        self._dated: dict[str, list[Taint]] = {}
+        """The taints of nodes that need attention, those that bear no time dated by when they were first seen."""
 
     def watches(self) -> Sequence[Watched]:
         """Watch nodes, and the pods of those that are not well."""
@@ -47,6 +51,7 @@ class NodeLifecycle(Controller):
         """Bring a node's taints and its pods to what its conditions mean."""
         node = self._cache.get(NODE, "", key.name)
         if node is None:
+            self._dated.pop(key.name, None)
             await self._forget(key.name, act)
             return Result()
         now = self._clock.now()
@@ -71,15 +76,18 @@ class NodeLifecycle(Controller):
 
     async def _see_to_pods(self, node: Node, now: float, act: Executor) -> float | None:
         """Act on the pods of a node. Return in how many seconds to look again, None for not."""
+        name = node.metadata.name
+        before = self._dated.pop(name, ())
         if not needs_attention(node):
             return None
-        pods = self._cache.by_node(node.metadata.name)
+        taints = self._dated[name] = dated(node.spec.taints, before, now)
+        pods = self._cache.by_node(name)
         if is_failed(node):
             self._mark_not_ready(node, pods, now, act)
         if is_out_of_service(node):
             await self._delete([pod for pod in pods if is_deleting(pod.metadata)], act, grace_period_seconds=0)
         staying = [pod for pod in pods if not is_deleting(pod.metadata) and not is_terminal(pod)]
-        times = [(pod, evict_at(pod, node.spec.taints, now)) for pod in staying]
+        times = [(pod, evict_at(pod, taints, now)) for pod in staying]
         await self._evict([pod for pod, due in times if due is not None and due <= now], act)
         later = [due - now for _, due in times if due is not None and due > now]
         return min(later, default=None)
