@@ -24,14 +24,13 @@ from statefleet.gateway.answers import Answer
 from statefleet.gateway.media import Accepted, Form
 from statefleet.gateway.presenting import finish, list_body, partial
 from statefleet.gateway.queries import Query, flag, read_options
-from statefleet.gateway.tables.durations import go_duration
 from statefleet.gateway.tables.usage import NODE_METRICS, POD_METRICS
 from statefleet.objects import codec
 from statefleet.objects.field_selectors import FieldSelector
 from statefleet.objects.kinds import NODE, POD
 from statefleet.objects.quantity import Form as QuantityForm
 from statefleet.objects.quantity import Quantity
-from statefleet.objects.times import to_time
+from statefleet.objects.times import go_duration, to_time
 from statefleet.runtime.clock import Clock
 
 _NANO = 10**9

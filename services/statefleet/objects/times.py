@@ -1,7 +1,7 @@
-"""Turn Kubernetes' times into seconds and RFC 3339 text, and back. Pure: no I/O, clock or randomness.
+"""Turn Kubernetes' times into seconds and RFC 3339 text, and back, and write durations as Go does. Pure.
 
-A Time counts whole seconds, as in Kubernetes' JSON; a MicroTime has microseconds. A time whose seconds are unset is
-no time, like the zero time of year 1.
+No I/O, clock or randomness. A Time counts whole seconds, as in Kubernetes' JSON; a MicroTime has microseconds. A time
+whose seconds are unset is no time, like the zero time of year 1.
 """
 
 from __future__ import annotations
@@ -97,6 +97,18 @@ def _parse(text: str, layout: str) -> tuple[int, int]:
     except ValueError:
         raise ValueError(f'parsing time "{text}": {_out_of_range(numbers)} out of range') from None
     return int((local - _EPOCH).total_seconds()) - offset * 60, int(fraction[:6].ljust(6, "0"))
+
+
+def go_duration(millis: int) -> str:
+    """Return milliseconds as Go writes a duration: 1h2m3s, 1m0s, 15.25s, 250ms, 0s."""
+    if 0 < millis < 1000:
+        return f"{millis}ms"
+    whole, rest = divmod(millis, 1000)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    fraction = f".{rest:03d}".rstrip("0") if rest else ""
+    longer = f"{hours}h{minute}m" if hours else f"{minute}m" if minute else ""
+    return f"{longer}{second}{fraction}s"
 
 
 def _split(text: str, layout: str) -> list[str]:

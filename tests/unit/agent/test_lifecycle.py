@@ -125,6 +125,24 @@ def test_a_crash_restarts_at_once_then_backs_off():
     assert pod.handle(wake.event, 12.0) == [Start("c", 3)]
 
 
+def test_a_back_off_is_told_in_the_kubelet_s_words():
+    pod = machine("c")
+    pod.pod.metadata.namespace, pod.pod.metadata.uid = "default", "u1"
+    pod.begin()
+    run(pod)
+    hear(pod, Signal.EXITED, now=1.0, attempt=1, exit_code=1)
+    told = []
+    for attempt in range(2, 8):
+        hear(pod, Signal.STARTED, now=1.0, attempt=attempt)
+        hear(pod, Signal.EXITED, now=2.0, attempt=attempt, exit_code=1)
+        state = pod.containers["c"].state
+        assert isinstance(state, Waiting)
+        told.append(state.message)
+    delays = ("10s", "20s", "40s", "1m20s", "2m40s", "5m0s")
+    name = pod.pod.metadata.name
+    assert told == [f"back-off {delay} restarting failed container=c pod={name}_default(u1)" for delay in delays]
+
+
 def test_a_long_run_forgives_earlier_crashes():
     pod = machine("c")
     pod.begin()

@@ -9,7 +9,7 @@ import pytest
 
 from statefleet.api.nodes.v1.usage_pb2 import ContainerUsage, NodeUsage, PodUsage
 from statefleet.gateway.authentication import Authenticator
-from statefleet.gateway.tables.durations import go_duration
+from statefleet.objects.times import go_duration
 from statefleet.rpc.identity import AUTHENTICATED_GROUP, VIEWERS_GROUP, Identity
 from support.gateway_client import Client, serve
 from support.memory_fleet import MemoryFleet

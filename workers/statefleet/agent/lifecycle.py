@@ -26,6 +26,7 @@ from statefleet.agent.containers import (
     Wake,
 )
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.objects.times import go_duration
 
 BACK_OFF_FIRST = 10.0
 """Seconds before the second try of a pull or a start, as in the kubelet."""
@@ -60,6 +61,12 @@ class PodMachine:
         for spec in pod.spec.containers:
             machine.containers[spec.name] = ContainerLife(spec, False, always, waiting)
         return machine
+
+    @property
+    def pod_name(self) -> str:
+        """The pod's name, namespace and uid, as the kubelet writes them."""
+        meta = self.pod.metadata
+        return f"{meta.name}_{meta.namespace}({meta.uid})"
 
     @property
     def inits(self) -> list[ContainerLife]:
@@ -183,7 +190,8 @@ class PodMachine:
             yield _start_or_pull(life)
             return
         delay = _back_off(life.failures - 2)
-        text = f"back-off {delay:.0f}s restarting failed container={life.name} pod={self.pod.metadata.name}"
+        told = go_duration(int(delay * 1000))
+        text = f"back-off {told} restarting failed container={life.name} pod={self.pod_name}"
         life.state = Waiting("CrashLoopBackOff", text)
         yield Wake(delay, Event(Signal.RETRY, life.name))
 

@@ -36,8 +36,7 @@ def _of_container(life: ContainerLife, state: Waiting, machine: PodMachine) -> T
         case "ImagePullBackOff":
             return Trouble("BackOff", state.message)
         case "CrashLoopBackOff":
-            meta = machine.pod.metadata
-            pod = f"{meta.name}_{meta.namespace}({meta.uid})"
-            return Trouble("BackOff", f"Back-off restarting failed container {life.name} in pod {pod}")
+            text = f"Back-off restarting failed container {life.name} in pod {machine.pod_name}"
+            return Trouble("BackOff", text)
         case _:
             return Trouble("Failed", f"Error: {state.reason}: {state.message}")

@@ -1,7 +1,4 @@
-"""Durations and ages as kubectl writes them (5s, 2m3s, 3h5m, 2d3h, 2y10d), and durations as Go does. Pure.
-
-No I/O, clock or randomness.
-"""
+"""Durations and ages as kubectl writes them: 5s, 2m3s, 3h5m, 2d3h, 2y10d. Pure: no I/O, clock or randomness."""
 
 from __future__ import annotations
 
@@ -43,18 +40,6 @@ def human_duration(duration: float) -> str:
             rest = whole % size // finer[0] if finer else 0
             return f"{whole // size}{unit}" + (f"{rest}{finer[1]}" if finer and rest else "")
     return f"{whole // _YEAR}y"
-
-
-def go_duration(millis: int) -> str:
-    """Return milliseconds as Go writes a duration: 1h2m3s, 1m0s, 15.25s, 250ms, 0s."""
-    if 0 < millis < 1000:
-        return f"{millis}ms"
-    whole, rest = divmod(millis, 1000)
-    minutes, second = divmod(whole, _MINUTE)
-    hours, minute = divmod(minutes, 60)
-    fraction = f".{rest:03d}".rstrip("0") if rest else ""
-    longer = f"{hours}h{minute}m" if hours else f"{minute}m" if minute else ""
-    return f"{longer}{second}{fraction}s"
 
 
 def age(time: Time | MicroTime, now: float) -> str:
