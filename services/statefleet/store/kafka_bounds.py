@@ -14,7 +14,8 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from statefleet.errors import Unavailable
 from statefleet.store.kafka_asking import first_answers
-from statefleet.store.kafka_brokers import PAUSE_SECONDS, KafkaBrokers, Place
+from statefleet.store.kafka_backoff import Backoff
+from statefleet.store.kafka_brokers import KafkaBrokers, Place
 from statefleet.store.kafka_connection import Address
 from statefleet.store.kafka_settings import KafkaSettings
 
@@ -36,6 +37,7 @@ class KafkaBounds:
         self._brokers = brokers
         self._settings = settings
         self._topic = topic
+        self._backoff = Backoff()
         self._question = 0
         self._heard: dict[Address, int] = {}
 
@@ -114,11 +116,14 @@ class KafkaBounds:
                     place = None
                     try:
                         place = await self._brokers.place(self._topic)
-                        return await act(place)
+                        found = await act(place)
                     except Unavailable as error:
                         failure = error.message
+                    else:
+                        self._backoff.succeeded()
+                        return found
                     self._brokers.forget(self._topic, place)
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await self._backoff.pause()
         except TimeoutError:
             _log.warning("log not reached", topic=self._topic, error=failure)
             raise Unavailable("the log cannot be reached") from None

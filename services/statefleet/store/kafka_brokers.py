@@ -13,12 +13,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from statefleet.errors import Unavailable
 from statefleet.store.kafka_asking import first_answers
+from statefleet.store.kafka_backoff import Backoff
 from statefleet.store.kafka_connection import Address, KafkaConnection, connect
 from statefleet.store.kafka_names import HostNames
 from statefleet.store.kafka_settings import KafkaSettings
 
-PAUSE_SECONDS = 0.05
-"""How long to wait before something that failed is tried again."""
 _PATIENCE_SECONDS = 0.25
 """How long the first broker may take to answer before another is asked too."""
 _PLACE_SECONDS = 30.0
@@ -50,6 +49,7 @@ class KafkaBrokers:
 
     async def meet(self) -> Any:
         """Learn who is there. Unavailable, with the reasons, where no broker answers in the time for a request."""
+        backoff = Backoff()
         failure = f"Kafka at {', '.join(self._settings.bootstrap_servers)}: no answer in time"
         try:
             async with asyncio.timeout(self._settings.request_timeout_seconds):
@@ -58,7 +58,7 @@ class KafkaBrokers:
                         return await self._learn(MetadataRequest([], allow_auto_topic_creation=False))
                     except Unavailable as error:
                         failure = error.message
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await backoff.pause()
         except TimeoutError:
             raise Unavailable(failure) from None
 

@@ -9,8 +9,9 @@ import structlog
 from aiokafka.errors import NoError, OffsetOutOfRangeError, for_code
 
 from statefleet.errors import Internal, Unavailable
+from statefleet.store.kafka_backoff import Backoff
 from statefleet.store.kafka_batches import records_in
-from statefleet.store.kafka_brokers import PAUSE_SECONDS, KafkaBrokers, Place
+from statefleet.store.kafka_brokers import KafkaBrokers, Place
 from statefleet.store.kafka_connection import KafkaConnection
 from statefleet.store.kafka_messages import Fetch, Fetched
 from statefleet.store.log import Appended, TrimmedError
@@ -40,6 +41,7 @@ class KafkaReader:
         self._end = end
         self._connection: KafkaConnection | None = None
         self._place: Place | None = None
+        self._backoff = Backoff()
         self._failing = False
         self._position = 0
         self._sure_until = 0.0
@@ -71,7 +73,7 @@ class KafkaReader:
                     await self._make_sure()
                 elif fetched.code == OffsetOutOfRangeError.errno:
                     await self._check_range(offset)
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await self._backoff.pause()
                 else:
                     await self._again(for_code(fetched.code).__name__)
             except Unavailable as error:
@@ -95,9 +97,10 @@ class KafkaReader:
             self._failing = True
             _log.warning("log not readable, trying on", topic=self._topic, error=why)
         await self._disconnect()
-        await asyncio.sleep(PAUSE_SECONDS)
+        await self._backoff.pause()
 
     def _recovered(self) -> None:
+        self._backoff.succeeded()
         if self._failing:
             self._failing = False
             _log.info("log readable again", topic=self._topic)

@@ -21,8 +21,9 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 
 from statefleet.errors import Cause, Invalid, Subject, Unavailable
+from statefleet.store.kafka_backoff import Backoff
 from statefleet.store.kafka_batches import MAX_BATCH
-from statefleet.store.kafka_brokers import PAUSE_SECONDS, KafkaBrokers
+from statefleet.store.kafka_brokers import KafkaBrokers
 from statefleet.store.kafka_settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ async def open_topic(brokers: KafkaBrokers, settings: KafkaSettings, topic: str)
     Invalid, with a cause for each setting, where one is dangerous. Unavailable where Kafka does not answer, or has
     too few brokers, within the time for a request.
     """
+    backoff = Backoff()
     failure = "no answer in time"
     try:
         async with asyncio.timeout(settings.request_timeout_seconds):
@@ -85,7 +87,7 @@ async def open_topic(brokers: KafkaBrokers, settings: KafkaSettings, topic: str)
                     return await _open(brokers, settings, topic)
                 except Unavailable as error:
                     failure = error.message
-                await asyncio.sleep(PAUSE_SECONDS)
+                await backoff.pause()
     except TimeoutError:
         raise Unavailable(f"the log {topic} cannot be opened: {failure}") from None
 

@@ -17,8 +17,9 @@ from aiokafka.errors import BrokerResponseError, NoError, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from statefleet.errors import Unavailable
+from statefleet.store.kafka_backoff import Backoff
 from statefleet.store.kafka_batches import Producer
-from statefleet.store.kafka_brokers import PAUSE_SECONDS, KafkaBrokers, Place
+from statefleet.store.kafka_brokers import KafkaBrokers, Place
 from statefleet.store.kafka_connection import KafkaConnection
 from statefleet.store.kafka_messages import Produce
 
@@ -54,6 +55,7 @@ class KafkaWriter:
         self._connection: KafkaConnection | None = None
         self._place: Place | None = None
         self._producer: Producer | None = None
+        self._backoff = Backoff()
         self._failure = ""
         self._closed = False
 
@@ -123,11 +125,12 @@ class KafkaWriter:
         while True:
             error, first = await self._send(batch)
             if error is None:
+                self._backoff.succeeded()
                 producer.written(len(flight))
                 return first
             self._failure = error
             await self._disconnect()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await self._backoff.pause()
 
     async def _send(self, batch: bytes) -> tuple[str | None, int]:
         """Send a batch once. Return why it should be sent again, or its first offset. _RefusedError."""
@@ -152,7 +155,7 @@ class KafkaWriter:
                 self._failure = for_code(response.error_code).__name__
             except Unavailable as error:
                 self._failure = error.message
-            await asyncio.sleep(PAUSE_SECONDS)
+            await self._backoff.pause()
 
     async def _connect(self) -> KafkaConnection:
         self._place = await self._brokers.place(self._topic)
