@@ -50,6 +50,8 @@ class HostNames:
                 socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
             except OSError as failure:
                 error = failure
+            except UnicodeError:
+                error = OSError(f"{host!r} is no name of a host")
             hand_over(loop, end, error)
 
         threading.Thread(target=look_up, name=f"lookup of {host}", daemon=True).start()

@@ -71,6 +71,7 @@ class Tail:
         self._bytes = 0
         self._records: list[Appended] = []
         self._waiting: list[asyncio.Future[None]] = []
+        self._failure: Exception | None = None
 
     @property
     def start(self) -> int:
@@ -102,10 +103,20 @@ class Tail:
         return self._records[first : first + most]
 
     async def grown(self) -> None:
-        """Return after the next record came."""
+        """Return after the next record came. Raises what `fail` was given."""
+        if self._failure is not None:
+            raise self._failure
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter
+
+    def fail(self, error: Exception) -> None:
+        """Raise an error to those who wait for more, now and later: no record comes any more."""
+        self._failure = error
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(error)
 
     def _shrink(self, limit: int, newest: int) -> None:
         cut = 0

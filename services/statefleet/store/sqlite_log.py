@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
-from statefleet.errors import TooLarge
+from statefleet.errors import TooLarge, Unavailable
 from statefleet.store.log import MAX_STORED, Appended, Tail, TrimmedError
 from statefleet.store.sqlite_file import SqliteFile
 from statefleet.store.sqlite_rows import Table
@@ -39,10 +39,14 @@ class SqliteLog:
         """Add a record and return its offset once it is committed. TooLarge, Unavailable."""
         if len(payload) > MAX_STORED:
             raise TooLarge(f"a record of {len(payload)} bytes is larger than the limit of {MAX_STORED}")
-        return await self._file.append(self._table, payload)
+        try:
+            return await self._file.append(self._table, payload)
+        except Unavailable as error:
+            self._tail.fail(error)
+            raise
 
     async def read(self, offset: int) -> AsyncGenerator[Sequence[Appended], None]:
-        """Yield the records from an offset on, then wait for more. TrimmedError."""
+        """Yield the records from an offset on, then wait for more. TrimmedError; Unavailable where none can come."""
         while True:
             if offset < self._start:
                 raise TrimmedError(self._start)

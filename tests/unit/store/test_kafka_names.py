@@ -77,6 +77,12 @@ def test_a_process_ends_though_the_resolver_is_silent(resolver: Resolver) -> Non
     assert sorted(resolver.asked) == ["kafka-1", "kafka-2"], "however often they were tried"
 
 
+async def test_a_name_that_can_be_none_is_told() -> None:
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(OSError, match=r"a\.\.b"):
+            await HostNames().found("a..b")
+
+
 async def test_a_name_that_is_unknown_is_told(resolver: Resolver) -> None:
     resolver.answers.set()
     brokers = KafkaBrokers(KafkaSettings(("nowhere.invalid:9092",), request_timeout_seconds=0.2))

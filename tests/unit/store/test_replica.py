@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,6 +19,8 @@ from statefleet.store.memory_log import MemoryLog
 from statefleet.store.prometheus import PrometheusStoreMetrics, StoreFamilies
 from statefleet.store.replica import VERSION_GAP, Replica, ReplicaSettings
 from statefleet.store.snapshot import Snapshots
+from statefleet.store.sqlite_file import SqliteFile
+from statefleet.store.sqlite_log import SqliteLog
 from statefleet.store.state import LevelTooNewError
 from support.stores import ManualClock, epoch_claim, image_bytes, pod_key, put, settle, transaction
 
@@ -401,6 +404,18 @@ async def test_a_replica_that_fails_says_why_and_answers_unavailable(fleet: Flee
         await replica.propose(transaction(put("a")))
     with pytest.raises(Unavailable):
         await replica.read_barrier()
+
+
+async def test_a_store_whose_log_takes_no_more_cannot_go_on(fleet: Fleet, tmp_path: Path) -> None:
+    async with SqliteFile(tmp_path / "log.db") as file:
+        fleet.log = await SqliteLog.open(file, "log")  # type: ignore[assignment]
+        async with fleet.replica() as replica:
+            await replica.leading()
+            file._writes.execute("PRAGMA query_only=ON")
+            with pytest.raises(Unavailable):
+                await replica.propose(transaction(put("a")))
+            async with asyncio.timeout(5):
+                assert "cannot be written" in str(await replica.failed())
 
 
 class Mute(MemoryLog):

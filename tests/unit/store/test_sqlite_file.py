@@ -143,6 +143,22 @@ async def test_a_log_that_cannot_be_written_says_so_and_takes_no_more(tmp_path: 
         assert await log.end() == 1
 
 
+async def test_who_follows_a_log_that_cannot_be_written_is_told_after_its_last_record(tmp_path: Path) -> None:
+    async with SqliteFile(tmp_path / "log.db") as file:
+        log = await SqliteLog.open(file, "log")
+        await log.append(b"a")
+        batches = log.read(0)
+        assert [record.payload for record in await anext(batches)] == [b"a"]
+        following = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0)
+        file._writes.execute("PRAGMA query_only=ON")
+        with pytest.raises(Unavailable, match="cannot be written"):
+            await log.append(b"b")
+        with pytest.raises(Unavailable, match="cannot be written"):
+            async with asyncio.timeout(5):
+                await following
+
+
 async def test_a_log_that_is_closed_takes_no_more(tmp_path: Path) -> None:
     async with SqliteFile(tmp_path / "log.db") as file:
         log = await SqliteLog.open(file, "log")
