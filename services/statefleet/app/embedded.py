@@ -26,6 +26,7 @@ from statefleet.app.services import failure_of, open_service, register
 from statefleet.app.workers import run_worker
 from statefleet.authorization.interceptor import Authorization
 from statefleet.client.fleet import Fleet
+from statefleet.errors import Unavailable
 from statefleet.gateway import kubeconfig
 from statefleet.objects.kinds import NODE
 from statefleet.rollouts.servicer import Rollouts
@@ -168,8 +169,11 @@ async def _until_registered(fleet: Fleet, count: int) -> None:
     if not count:
         return
     names: set[str] = set()
-    async with asyncio.timeout(NODES_READY_SECONDS):
-        async for response in fleet.watch([NODE], send_initial_events=True):
-            names.update(event.object.node.metadata.name for event in response.events if event.HasField("object"))
-            if len(names - {""}) >= count:
-                return
+    try:
+        async with asyncio.timeout(NODES_READY_SECONDS):
+            async for response in fleet.watch([NODE], send_initial_events=True):
+                names.update(event.object.node.metadata.name for event in response.events if event.HasField("object"))
+                if len(names - {""}) >= count:
+                    return
+    except TimeoutError:
+        raise Unavailable(f"{len(names - {''})} of {count} nodes registered in {NODES_READY_SECONDS:g} s") from None

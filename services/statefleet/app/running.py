@@ -88,19 +88,25 @@ async def until_stopped(failed: asyncio.Future[str] | None = None) -> None:
 
 
 async def run_until_stopped(main: Coroutine[Any, Any, None], *, ready: str) -> None:
-    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM, and say that it is `ready`."""
+    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM, and say that it is `ready`.
+
+    Raises what it raises; ClickException where it ends.
+    """
     click.echo(f"ready: {ready}")
     task = asyncio.ensure_future(main)  # noqa: TID251 -- awaited right here
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def note_end(ending: asyncio.Task[None]) -> None:
+    def note_end(_: asyncio.Task[None]) -> None:
         if not ended.done():
-            error = None if ending.cancelled() else ending.exception()
-            ended.set_result(error.message if isinstance(error, FleetError) else "it ended by itself")
+            ended.set_result("it ended by itself")
 
     task.add_done_callback(note_end)
     try:
         await until_stopped(ended)
+    except click.ClickException:
+        if not task.cancelled():
+            task.result()
+        raise
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

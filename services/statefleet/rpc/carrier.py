@@ -82,7 +82,8 @@ class _Stream:
             if context is not None:
                 context.interrupt(CANCELLED_BY_CLIENT)
         for call in request.calls:
-            self._begin(call)
+            if call.number not in request.cancelled:
+                self._begin(call)
 
     def _begin(self, call: CarriedCall) -> None:
         context = ServerContext(

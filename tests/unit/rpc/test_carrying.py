@@ -12,13 +12,14 @@ import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
 
-from statefleet.api.calls.v1.calls_pb2_grpc import CallsServicer, add_CallsServicer_to_server
+from statefleet.api.calls.v1.calls_pb2 import CarriedCall, CarryRequest
+from statefleet.api.calls.v1.calls_pb2_grpc import CallsServicer, CallsStub, add_CallsServicer_to_server
 from statefleet.rpc.carried import CARRY, PART_BYTES, Outbox, entries, metadata_of
 from statefleet.rpc.carrier import Carrier
 from statefleet.rpc.channel import connect
 from statefleet.rpc.inprocess import InProcessServer
 from statefleet.rpc.server import RpcServer
-from support.wires import Sample, SampleStub, add_sample_to_server
+from support.wires import NAME, Sample, SampleStub, add_sample_to_server
 
 PATIENCE = 5.0
 LARGE = b"x" * 20_000
@@ -105,6 +106,31 @@ async def ask(stub: SampleStub, data: bytes) -> bytes:
     async with asyncio.timeout(PATIENCE):
         answer: BytesValue = await stub.ask(BytesValue(value=data))
     return answer.value
+
+
+class Noting(Sample):
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    async def ask(self, request: BytesValue, context: Any) -> BytesValue:
+        self.asked.append(request.value)
+        return request
+
+
+async def test_a_call_that_was_given_up_before_it_was_sent_is_not_begun(address: str) -> None:
+    noting = Noting()
+    server = await serving(address, noting)
+    async with grpc.aio.insecure_channel(address) as channel, asyncio.timeout(PATIENCE):
+        carry: Any = CallsStub(channel).Carry()
+        calls = [
+            CarriedCall(number=n, method=f"/{NAME}/Ask", message=BytesValue(value=b"%d" % n).SerializeToString())
+            for n in (1, 2)
+        ]
+        await carry.write(CarryRequest(calls=calls, cancelled=[1]))
+        response = await carry.read()
+    await server.stop(None)
+    assert [answer.number for answer in response.answers] == [2]
+    assert noting.asked == [b"2"]
 
 
 async def test_a_server_that_carries_nothing_is_called_as_any_other(address: str, stub: SampleStub) -> None:
