@@ -208,6 +208,25 @@ async def test_a_running_pod_is_taken_up_where_an_earlier_agent_left_it(tasks):
     assert second.machine.terminate(5)
 
 
+async def test_containers_of_a_pod_that_is_pending_are_taken_up_too(tasks):
+    pod = make_pod()
+    pod.spec.containers.add(name="stuck", image="web:bad")
+    recorder = Recorder()
+    runner_of(pod, recorder, tasks).begin()
+    await recorder.until(lambda status: status.container_statuses[1].state.waiting.reason == "ErrImagePull")
+    again = shown(pod, recorder.statuses[-1], 12)
+    assert (again.status.phase, again.status.container_statuses[0].ready) == ("Pending", True)
+    again.status.container_statuses[0].restart_count = 4
+    again.status.container_statuses[0].container_id = "statefleet://u1/c/4"
+    later = Recorder()
+    runner = runner_of(again, later, tasks)
+    runner.begin()
+    await settle()
+    assert later.statuses == []
+    assert runner.machine.containers["c"].restarts == 4
+    assert runner.machine.containers["stuck"].failures == 1
+
+
 def shown(pod: Pod, status: PodStatus, version: int, *, ready: str | None = None) -> Pod:
     """The pod as a watch shows it at a version, with a status and perhaps another readiness."""
     seen = Pod()

@@ -98,7 +98,7 @@ class PodRunner:
             self._tell()
             self._report()
             return
-        if self.pod.status.container_statuses and self.pod.status.phase != "Pending":
+        if self.pod.status.container_statuses:
             self._restore()
         self._drain(self.machine.begin)
 
