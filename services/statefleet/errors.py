@@ -168,3 +168,8 @@ ERRORS: dict[str, type[FleetError]] = {
     )
 }  # fmt: skip
 """The set, by class name: what crosses the wire beside the Status."""
+
+
+def cannot_listen(address: str) -> Unavailable:
+    """Say that a server cannot have the address, HOST:PORT, that it is to listen on."""
+    return Unavailable(f"cannot listen on {address}: it is in use, or not this machine's")

@@ -49,6 +49,8 @@ def test_certificates_are_issued_listed_and_renewed(tmp_path: Path) -> None:
         (("user", "worker"), '"worker" is a part of the suite'),
         (("user", "ca"), "the authority itself is kept under that name"),
         (("node", "n*"), "a certificate of a node is for one node"),
+        (("user", "v" * 65), "must have 1 to 64 bytes"),
+        (("user", "vera", "--group="), "must have 1 to 64 bytes"),
     ],
 )
 def test_what_cannot_be_issued_is_refused(tmp_path: Path, arguments: tuple[str, ...], complaint: str) -> None:

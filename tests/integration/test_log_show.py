@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from statefleet.api.log.v1.log_pb2 import Author
 from statefleet.app.backends import SqliteLogs
 from statefleet.coordination.local import LocalCoordination
@@ -108,6 +110,8 @@ async def test_attempts_without_effect_and_what_is_long_ago_are_shown_as_asked(t
     assert attempt["refusal"] == "Conflict"
     assert attempt["changes"] == []
     assert "refused: Conflict by bob" in show(tmp_path, "pod", "db-0", "--refused")
+    in_yaml = yaml.safe_load(show(tmp_path, "pod", "db-0", "--refused", "--output=yaml"))
+    assert in_yaml == steps(tmp_path, "pod", "db-0", "--refused")
 
 
 async def test_an_object_that_nothing_was_done_to_lately_is_not_called_unknown(tmp_path: Path) -> None:

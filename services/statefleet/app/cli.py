@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def main() -> None:
     Begin with `statefleet demo` to watch a story, or with `statefleet up` and kubectl.
     Every option may be given in the environment too, such as STATEFLEET_UP_NODES=5.
     """
+    # gRPC's core reads this when it is loaded. What goes wrong in it comes as an error of a call too.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 @main.command()
@@ -239,7 +242,11 @@ def agent(
 
 @main.command()
 @click.option(
-    "--server", default=f"https://127.0.0.1:{PORTS['gateway']}", show_default=True, help="The gateway's URL."
+    "--server",
+    type=options.URL,
+    default=f"https://127.0.0.1:{PORTS['gateway']}",
+    show_default=True,
+    help="The gateway's URL.",
 )
 @click.option("--user", default="admin", show_default=True, help="The user's name: the certificate's common name.")
 @click.option(

@@ -46,12 +46,13 @@ class Ill(Exception):  # noqa: N818 -- what the part is
 @click.option("--identity", default="admin", show_default=True, help="Whose certificate to show: its file's name.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="Seconds to wait.")
 def health(url: str, certificates: Path | None, identity: str, timeout: float) -> None:
-    r"""Ask the part of the suite at URL whether it is well, and exit with 1 if it is not.
+    """Ask the part of the suite at URL whether it is well, and exit with 1 if it is not.
 
-    \b
-    grpcs://HOST:PORT  a service, over mutual TLS
-    https://HOST:PORT  a gateway: whether it reaches every service
-    http://HOST:PORT   any part that has --metrics-listen; an agent also has to be heard
+    grpcs://HOST:PORT asks a service, over mutual TLS.
+
+    https://HOST:PORT asks a gateway: whether it reaches every service.
+
+    http://HOST:PORT asks any part that has --metrics-listen; an agent also has to be heard.
     """
     target = _target(url)
     if target.scheme != "http" and certificates is None:

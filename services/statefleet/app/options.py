@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -81,9 +82,27 @@ class PatternType(click.ParamType[str]):
         return str(value)
 
 
+class UrlType(click.ParamType[str]):
+    """The URL of a gateway."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the URL."""
+        try:
+            parts = urlsplit(str(value))
+            is_complete = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_complete = False
+        if not is_complete:
+            self.fail(f"{value!r} is not a URL, such as https://127.0.0.1:6443", param, ctx)
+        return str(value)
+
+
 ADDRESS = AddressType()
 ADDRESSES = AddressesType()
 QUANTITY = QuantityType()
+URL = UrlType()
 SECONDS = click.FloatRange(min=0.0)
 
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
+from statefleet.errors import cannot_listen
 from statefleet.gateway.gateway import Gateway
 
 SHUTDOWN_SECONDS = 5.0
@@ -67,7 +68,10 @@ class GatewayServer:
     async def __aenter__(self) -> Self:
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise cannot_listen(f"{self._host}:{self._port}") from error
         return self
 
     async def __aexit__(

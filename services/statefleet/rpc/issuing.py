@@ -13,11 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from statefleet.errors import BadRequest
 from statefleet.rpc.identity import Identity
 from statefleet.rpc.tls import KeyPair
 
 CA_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
+MOST_NAME_BYTES = 64
+"""The longest common name or organization that X.509 allows."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 
@@ -115,7 +118,11 @@ def _usage(**set_bits: bool) -> x509.KeyUsage:
 
 
 def subject_of(identity: Identity) -> x509.Name:
-    """Return how a certificate names an identity."""
+    """Return how a certificate names an identity. BadRequest for a name or group that does not fit into one."""
+    for text in (identity.name, *identity.groups):
+        if not 1 <= len(text.encode()) <= MOST_NAME_BYTES:
+            problem = f"must have 1 to {MOST_NAME_BYTES} bytes, as certificates bear no more"
+            raise BadRequest(f'the name of a user or group: Invalid value: "{text}": {problem}')
     groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in identity.groups]
     return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, identity.name)])
 

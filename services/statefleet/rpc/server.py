@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from statefleet.api.calls.v1.calls_pb2_grpc import add_CallsServicer_to_server
-from statefleet.errors import Unavailable
+from statefleet.errors import cannot_listen
 from statefleet.rpc.carried import CARRY
 from statefleet.rpc.carrier import Carrier
 from statefleet.rpc.inprocess import InProcessServer
@@ -85,7 +85,7 @@ class RpcServer(grpc.aio.Server):
         try:
             self.port = self._listen()
         except RuntimeError as error:
-            raise Unavailable(f"cannot listen on {self._address}: it is in use, or not this machine's") from error
+            raise cannot_listen(self._address) from error
         await self._carried.start()
         await self._server.start()
 

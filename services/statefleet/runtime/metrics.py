@@ -18,6 +18,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from statefleet.errors import cannot_listen
+
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds: from an in-process call to a call's usual deadline."""
 
@@ -91,7 +93,7 @@ class MetricsServer:
         return port
 
     async def start(self) -> None:
-        """Listen."""
+        """Listen. Unavailable where the address cannot be had."""
         from aiohttp import web  # noqa: PLC0415 -- heavy
 
         async def expose(_: web.Request) -> web.Response:
@@ -105,7 +107,10 @@ class MetricsServer:
         application.router.add_get("/healthz", health)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:
+            raise cannot_listen(f"{self._host}:{self._port}") from error
 
     async def stop(self) -> None:
         """Close the listening socket and the connections."""

@@ -47,7 +47,7 @@ async def steps_of(logs: StoreLogs, key: Key) -> AsyncIterator[Step]:
                 continue
             by = last_write(record.time_ns, record.transaction.author)
             if outcome.refusal:
-                yield Step(outcome.version, by, state.get(key), None, outcome.refusal)
+                yield Step(outcome.version, by, state.get(key), None, str(outcome.refusal))
             for changed in outcome.changes:
                 if changed.key == key:
                     yield _taken(changed, by)
