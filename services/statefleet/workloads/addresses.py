@@ -100,6 +100,10 @@ def _drop_unchanged(new: Any, old: Any, fields: Iterable[str]) -> None:
 
 
 def _carry_address(new: Any, old: Any) -> None:
+    if new.cluster_ip != old.cluster_ip and new.cluster_ips == old.cluster_ips:
+        new.ClearField("cluster_ips")
+        if new.cluster_ip:
+            new.cluster_ips.append(new.cluster_ip)
     for field in _ADDRESS_FIELDS:
         value = getattr(old, field)
         is_moved = field == "cluster_ips" and new.cluster_ip != old.cluster_ip

@@ -73,6 +73,9 @@ async def test_an_update_keeps_the_address_and_cannot_change_it(services: Servic
     assert updated.spec.cluster_ip == stored.spec.cluster_ip
     with pytest.raises(Invalid, match="may not change once set"):
         await services.fleet.update(a_service(cluster_ip="10.96.1.1"))
+    updated.spec.cluster_ip = "10.96.1.1"
+    with pytest.raises(Invalid, match=r"spec\.clusterIPs\[0\]: Invalid value: .*: may not change once set"):
+        await services.fleet.update(updated)
 
 
 async def test_an_address_goes_with_the_change_to_an_external_name_and_comes_back(services: Services) -> None:
