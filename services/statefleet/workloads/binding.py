@@ -30,7 +30,6 @@ def decide_binding(draft: Draft, request: BindRequest) -> Pod:
     _check_choice(draft, request)
     pod: Pod = stored.copy()
     pod.spec.node_name = request.node
-    pod.metadata.generation += 1
     _set_scheduled(pod, draft.now)
     mark_bound(draft, request.node)
     draft.replace(POD, pod, stored)

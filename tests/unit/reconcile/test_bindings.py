@@ -37,7 +37,7 @@ class Bench:
 
     def bound(self) -> Pod:
         message: Pod = copy_of(self.unbound)
-        message.metadata.resource_version, message.metadata.generation = "8", 2
+        message.metadata.resource_version = "8"
         message.spec.node_name = "n1"
         message.status.conditions.add(type="PodScheduled", status="True")
         return message

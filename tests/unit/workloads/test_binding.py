@@ -19,7 +19,7 @@ def now(services: Services) -> str:
 async def test_the_pod_gets_its_node_and_is_scheduled(services: Services) -> None:
     await services.fleet.create(a_pod())
     pod = (await services.fleet.bind("web-0", "default", "n1")).object
-    assert pod.spec.node_name == "n1"
+    assert (pod.spec.node_name, pod.metadata.generation) == ("n1", 1)
     (condition,) = pod.status.conditions
     assert (condition.type, condition.status) == ("PodScheduled", "True")
     assert condition.last_transition_time.seconds == int(services.clock.now())

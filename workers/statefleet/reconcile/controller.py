@@ -90,7 +90,6 @@ def _is_binding(before: Pod | None, after: Pod | None) -> bool:
     bound = Pod()
     bound.CopyFrom(before)
     bound.spec.node_name = after.spec.node_name
-    bound.metadata.generation = after.metadata.generation
     bound.metadata.resource_version = after.metadata.resource_version
     bound.status.conditions.extend(each for each in after.status.conditions if each.type == "PodScheduled")
     return bound == after
