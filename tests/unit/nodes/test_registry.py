@@ -104,6 +104,16 @@ async def test_cordoning(services: Services) -> None:
         await services.fleet.cordon("nope")
 
 
+async def test_the_pods_network_of_a_node_stays(services: Services) -> None:
+    node = a_node()
+    node.spec.pod_cidr = "10.64.0.0/24"
+    stored = (await services.fleet.create(node)).object
+    assert list(stored.spec.pod_cidrs) == ["10.64.0.0/24"]
+    stored.spec.pod_cidr = "10.64.1.0/24"
+    with pytest.raises(Invalid, match=r"spec\.podCIDRs: Forbidden: node updates may not change podCIDR"):
+        await services.fleet.update(stored)
+
+
 async def test_a_node_by_hand_keeps_its_status_and_can_be_deleted(services: Services) -> None:
     node = (await services.fleet.create(a_node())).object
     assert node.status.capacity["cpu"].string == "2"

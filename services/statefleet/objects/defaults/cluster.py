@@ -29,7 +29,12 @@ def default_namespace(namespace: Namespace) -> None:
 
 
 def default_node(node: Node) -> None:
-    """Fill in a Node: what it has is allocatable unless it says otherwise."""
+    """Fill in a Node: what it has is allocatable unless it says otherwise, and podCIDR is the first of podCIDRs."""
+    spec = node.spec
+    if spec.pod_cidr and list(spec.pod_cidrs[:1]) != [spec.pod_cidr]:
+        spec.pod_cidrs[:] = [spec.pod_cidr]
+    elif spec.pod_cidrs and not spec.pod_cidr:
+        spec.pod_cidr = spec.pod_cidrs[0]
     if not node.HasField("status"):
         return
     status = node.status
