@@ -9,7 +9,7 @@ from statefleet.api.core.v1.config_pb2 import Secret
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, PersistentVolumeClaim
 from statefleet.api.meta.v1.object_meta_pb2 import ObjectMeta
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
-from statefleet.errors import Conflict, Invalid, NotFound
+from statefleet.errors import Conflict, Forbidden, Invalid, NotFound
 from statefleet.objects.kinds import DAEMON_SET, PERSISTENT_VOLUME_CLAIM, STATEFUL_SET, STORAGE_CLASS
 from support.objects import a_budget, a_config_map, a_daemon_set, a_stateful_set, meta
 from support.opened_services import Services
@@ -129,17 +129,32 @@ async def test_a_claim_without_class_gets_the_default_one(services: Services) ->
     assert not (await services.fleet.create(a_claim("last"))).object.spec.HasField("storage_class_name")
 
 
-async def test_a_claim_can_be_bound_and_grow_and_nothing_else(services: Services) -> None:
-    await services.fleet.create(a_class("fast"))
+async def a_bound_claim(services: Services, storage_class: str) -> PersistentVolumeClaim:
     claim = a_claim()
-    claim.spec.storage_class_name = "fast"
+    claim.spec.storage_class_name = storage_class
     stored = (await services.fleet.create(claim)).object
     stored.spec.volume_name = "pv-1"
     stored = (await services.fleet.update(stored)).object
     stored.status.phase = "Bound"
-    stored = (await services.fleet.update_status(stored)).object
-    stored.spec.resources.requests["storage"].string = "2Gi"
+    return (await services.fleet.update_status(stored)).object
+
+
+async def test_a_claim_does_not_grow_where_its_class_forbids_that(services: Services) -> None:
+    stored = await a_bound_claim(services, "local")
+    stored.metadata.labels["size"] = "same"
     stored = (await services.fleet.update(stored)).object
+    stored.spec.resources.requests["storage"].string = "2Gi"
+    with pytest.raises(Forbidden, match='persistentvolumeclaims "data" is forbidden: only dynamically provisioned'):
+        await services.fleet.update(stored)
+
+
+async def test_a_claim_can_be_bound_and_grow_and_nothing_else(services: Services) -> None:
+    await services.fleet.create(a_class("fast"))
+    stored = await a_bound_claim(services, "fast")
+    stored.spec.resources.requests["storage"].string = "2Gi"
+    written = await services.fleet.update(stored)
+    assert written.warnings == ("spec.resources.requests.storage: nothing acts on it: volumes keep their size",)
+    stored = written.object
     stored.spec.access_modes.append("ReadOnlyMany")
     with pytest.raises(Invalid, match="spec: Forbidden"):
         await services.fleet.update(stored)
