@@ -75,6 +75,14 @@ BAD_OPTIONS = {
     "time that runs back": (("up", "--ready-delay", "-1"), "Invalid value for '--ready-delay'"),
     "no expression": (("up", "--bad-image", "("), "is not a regular expression"),
     "no URL": (("kubeconfig", "--server", "here"), "'here' is not a URL"),
+    "an empty token": (
+        ("kubeconfig", "--server=https://h:1", "--output=k", "--certificates=.", "--token="),
+        "--token is empty",
+    ),
+    "settings of Kafka without Kafka": (
+        ("log", "show", "pod", "p", "--from=sqlite:.", f"--kafka-config={os.devnull}"),
+        "--kafka-config goes with kafka:",
+    ),
     "no certificates": (("serve", "gateway"), "Missing option '--certificates'"),
 }
 

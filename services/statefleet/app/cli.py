@@ -272,6 +272,8 @@ def kubeconfig(
 
     if token == "-":  # noqa: S105 -- stands for one to be asked for
         token = click.prompt("token", hide_input=True, err=True)
+    if token == "":
+        raise click.UsageError("--token is empty: leave it out to call with a certificate")
     if token and group:
         raise click.UsageError("--group goes with a certificate: a token's groups are in the file of tokens")
     with complaints():

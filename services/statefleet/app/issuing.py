@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from statefleet.app.authority import ADMIN, PARTS, Identities, component
 from statefleet.authorization.nodes import NODE_PREFIX
 from statefleet.errors import BadRequest
 from statefleet.gateway.kubeconfig import Credentials
+from statefleet.objects.validation.names import dns_subdomain
 from statefleet.rpc.certificates import Authority, stem_of, write_private
 from statefleet.rpc.identity import NODES_GROUP, Identity
 from statefleet.runtime.clock import SystemClock
@@ -55,7 +57,7 @@ def hand_out(directory: Path, request: Request, out: Path | None) -> list[Path]:
     if request.kind == "user":
         pair = authority.client(request.identity, request.file)
     else:
-        pair = authority.server(request.file, request.hosts, request.identity)
+        pair = authority.server(request.file, [_host(host) for host in request.hosts], request.identity)
     place = directory if out is None else out.expanduser()
     stem = stem_of(request.file)
     if out is not None:
@@ -67,9 +69,26 @@ def hand_out(directory: Path, request: Request, out: Path | None) -> list[Path]:
 
 
 def _node_name(name: str) -> str:
-    if "*" in name:
-        raise BadRequest(f'name: Invalid value: "{name}": a certificate of a node is for one node')
+    problems = dns_subdomain(name)
+    if problems:
+        raise BadRequest(f'name: Invalid value: "{name}": {problems[0]}')
     return name
+
+
+def _host(host: str) -> str:
+    """Return an address, or a name that may begin with a label of `*`. BadRequest for what is neither."""
+    problems = dns_subdomain(host.lower().removeprefix("*."))
+    if problems and not _is_address(host):
+        raise BadRequest(f'host: Invalid value: "{host}": {problems[0]}')
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def credentials_of(directory: Path, user: str, groups: tuple[str, ...], token: str = "") -> Credentials:

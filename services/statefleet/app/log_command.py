@@ -58,9 +58,8 @@ def copy(source: Any, target: Any, encryption_keys: Path | None, kafka_config: P
     from statefleet.app.places import configured  # noqa: PLC0415
     from statefleet.app.running import run  # noqa: PLC0415
 
-    option = "--kafka-config"
-    places = configured(source, option, kafka_config), configured(target, option, kafka_config)
-    run(run_copy(*places, encryption_keys), log_level="warning", log_format="console")
+    source, target = configured((source, target), "--kafka-config", kafka_config)
+    run(run_copy(source, target, encryption_keys), log_level="warning", log_format="console")
 
 
 @log.command("show")
@@ -84,6 +83,6 @@ def show(kind: str, name: str, source: Any, kafka_config: Path | None, **options
     from statefleet.app.places import configured  # noqa: PLC0415
     from statefleet.app.running import run  # noqa: PLC0415
 
-    place = configured(source, "--kafka-config", kafka_config)
+    (place,) = configured((source,), "--kafka-config", kafka_config)
     keys = options.pop("encryption_keys")
     run(run_show(place, keys, kind, name, **options), log_level="warning", log_format="console")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+
+import click
 
 from statefleet.app.backends import STORES, KafkaLogs, SqliteLogs, sqlite_path
 from statefleet.app.encryption import KEYS_FILE, SealedLogs, sealed
@@ -77,10 +79,16 @@ def _read_topics(text: str) -> Topics:
         raise PlaceError(str(error)) from None
 
 
-def configured(place: Place, option: str, path: Path | None) -> Place:
-    """Return a place with the rest of how to call Kafka from the file of an option. UsageError."""
-    if path is None or isinstance(place, Directory):
-        return place
+def configured(places: Sequence[Place], option: str, path: Path | None) -> list[Place]:
+    """Return places with the rest of how to call Kafka from the file of an option. UsageError."""
+    if path is None:
+        return list(places)
+    if all(isinstance(place, Directory) for place in places):
+        raise click.UsageError(f"{option} goes with kafka:..., and there is none")
+    return [place if isinstance(place, Directory) else _configured(place, option, path) for place in places]
+
+
+def _configured(place: Topics, option: str, path: Path) -> Topics:
     servers = place.settings.bootstrap_servers
     settings = read_settings(KafkaSettings, option, path, bootstrap_servers=servers)
     default = KafkaSettings(bootstrap_servers=servers).topic_prefix
