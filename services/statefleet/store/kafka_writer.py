@@ -108,8 +108,11 @@ class KafkaWriter:
         except (_RefusedError, TimeoutError) as error:
             why = str(error) or self._failure
             _log.warning("records not confirmed", topic=self._topic, records=len(flight), error=why)
-            _fail(flight, "Kafka did not confirm the record, it may be in the log")
-            await self._begin_anew()
+            await self._give_up(flight)
+            return
+        except Exception:  # noqa: BLE001 -- a fault in one flight must not stop the next
+            _log.exception("records not confirmed", topic=self._topic, records=len(flight))
+            await self._give_up(flight)
             return
         for index, append in enumerate(flight):
             if not append.done.done():
@@ -169,8 +172,9 @@ class KafkaWriter:
         if connection is not None:
             await connection.close()
 
-    async def _begin_anew(self) -> None:
-        """Have the brokers refuse what may still be under way once they get what comes next."""
+    async def _give_up(self, flight: list[_Append]) -> None:
+        """Answer some records, and have the brokers refuse what may still be under way once they get the next."""
+        _fail(flight, "Kafka did not confirm the record, it may be in the log")
         await self._disconnect()
         self._producer = self._producer and self._producer.next_epoch()
 
