@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from statefleet.app.authority import ADMIN, PARTS, Identities, component
 from statefleet.authorization.nodes import NODE_PREFIX
 from statefleet.errors import BadRequest
 from statefleet.gateway.kubeconfig import Credentials
-from statefleet.objects.validation.names import dns_subdomain
+from statefleet.objects.validation.names import dns_subdomain, parse_ip
 from statefleet.rpc.certificates import Authority, stem_of, write_private
 from statefleet.rpc.identity import NODES_GROUP, Identity
 from statefleet.runtime.clock import SystemClock
@@ -78,17 +77,9 @@ def _node_name(name: str) -> str:
 def _host(host: str) -> str:
     """Return an address, or a name that may begin with a label of `*`. BadRequest for what is neither."""
     problems = dns_subdomain(host.lower().removeprefix("*."))
-    if problems and not _is_address(host):
+    if problems and parse_ip(host) is None:
         raise BadRequest(f'host: Invalid value: "{host}": {problems[0]}')
     return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def credentials_of(directory: Path, user: str, groups: tuple[str, ...], token: str = "") -> Credentials:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from ipaddress import ip_address
 
+from statefleet.objects.validation.names import parse_ip
 from statefleet.runtime.threads import hand_over
 
 
@@ -25,7 +25,7 @@ class HostNames:
 
         Who is cancelled leaves the lookup to those who come next.
         """
-        if _is_address(host):
+        if parse_ip(host) is not None:
             return
         asked = self._asked.get(host)
         if asked is None:
@@ -56,11 +56,3 @@ class HostNames:
 
         threading.Thread(target=look_up, name=f"lookup of {host}", daemon=True).start()
         return answer
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

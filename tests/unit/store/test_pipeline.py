@@ -32,6 +32,18 @@ async def started(log: MemoryLog, count: int) -> tuple[Pipeline, list[asyncio.Ta
     return pipeline, tasks
 
 
+async def one_added_and_one_on_its_way() -> tuple[Held, Pipeline, list[asyncio.Task[Outcome]]]:
+    """Return two who wait: one for the outcome of a record in the log, one for the append to return."""
+    log = Held()
+    pipeline, tasks = await started(log, 1)
+    log.let.set()
+    await settle()
+    log.let.clear()
+    tasks.append(asyncio.ensure_future(pipeline.decide(b"late")))
+    await settle()
+    return log, pipeline, tasks
+
+
 async def test_each_gets_the_outcome_of_its_own_offset() -> None:
     pipeline, tasks = await started(MemoryLog(), 3)
     for offset in (0, 1, 2):
@@ -56,16 +68,10 @@ async def test_the_records_of_others_are_nobodys() -> None:
 
 
 async def test_a_stop_answers_those_who_wait_and_those_whose_append_returns_later() -> None:
-    log = Held()
-    pipeline, appending = await started(log, 1)
-    log.let.set()
-    await settle()
-    log.let.clear()
-    late = asyncio.ensure_future(pipeline.decide(b"late"))
-    await settle()
+    log, pipeline, tasks = await one_added_and_one_on_its_way()
     pipeline.stop()
     log.let.set()
-    for task in (*appending, late):
+    for task in tasks:
         with pytest.raises(Unavailable):
             await task
     with pytest.raises(Unavailable):
@@ -73,16 +79,10 @@ async def test_a_stop_answers_those_who_wait_and_those_whose_append_returns_late
 
 
 async def test_an_outcome_that_was_passed_over_is_unknown() -> None:
-    log = Held()
-    pipeline, appending = await started(log, 1)
-    log.let.set()
-    await settle()
-    log.let.clear()
-    late = asyncio.ensure_future(pipeline.decide(b"late"))
-    await settle()
+    log, pipeline, tasks = await one_added_and_one_on_its_way()
     pipeline.passed(2)
     log.let.set()
-    for task in (*appending, late):
+    for task in tasks:
         with pytest.raises(Unavailable):
             await asyncio.wait_for(task, 5)
 

@@ -281,7 +281,8 @@ async def test_a_log_that_is_away_for_a_while_delays_a_snapshot_and_nothing_else
     assert [snapshot.next_offset for snapshot in await Snapshots(snapshots).complete()] == [7]
 
 
-async def test_a_snapshot_that_cannot_be_read_for_a_while_is_loaded_later(fleet: Fleet) -> None:
+async def missing_a_snapshot(fleet: Fleet) -> tuple[Replica, Replica, Away]:
+    """Return a leader, a follower that has to load a snapshot, and the log of snapshots, which is away."""
     fleet.snapshots = snapshots = Away()
     leader = await fleet.start("a")
     fleet.log = lagging = Lagging(fleet.log)  # type: ignore[assignment]
@@ -296,6 +297,11 @@ async def test_a_snapshot_that_cannot_be_read_for_a_while_is_loaded_later(fleet:
     snapshots.away = True
     lagging.hold.set()
     await settle()
+    return leader, follower, snapshots
+
+
+async def test_a_snapshot_that_cannot_be_read_for_a_while_is_loaded_later(fleet: Fleet) -> None:
+    leader, follower, snapshots = await missing_a_snapshot(fleet)
     assert len(follower.state) == 0
     snapshots.away = False
     await fleet.clock.advance(2)
@@ -304,20 +310,7 @@ async def test_a_snapshot_that_cannot_be_read_for_a_while_is_loaded_later(fleet:
 
 
 async def test_who_begins_to_watch_while_a_snapshot_is_loaded_is_told_to_begin_anew(fleet: Fleet) -> None:
-    fleet.snapshots = snapshots = Away()
-    leader = await fleet.start("a")
-    fleet.log = lagging = Lagging(fleet.log)  # type: ignore[assignment]
-    follower = await fleet.start("b")
-    lagging.hold.clear()
-    for n in range(4):
-        await leader.propose(transaction(put(f"p{n}")))
-    await leader.snapshot()
-    await fleet.clock.advance(1000)
-    await leader.propose(transaction(put("last")))
-    await leader.snapshot()
-    snapshots.away = True
-    lagging.hold.set()
-    await settle()
+    _, follower, snapshots = await missing_a_snapshot(fleet)
     watcher = follower.hub.subscribe(["Pod"], follower.state.version, lambda changed: changed)
     snapshots.away = False
     await fleet.clock.advance(2)
