@@ -26,6 +26,7 @@ from statefleet.agent.containers import (
     Wake,
 )
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.objects.pods import is_sidecar
 from statefleet.objects.times import go_duration
 
 BACK_OFF_FIRST = 10.0
@@ -56,7 +57,7 @@ class PodMachine:
         machine = cls(pod)
         waiting = Waiting("PodInitializing" if pod.spec.init_containers else "ContainerCreating")
         for spec in pod.spec.init_containers:
-            machine.containers[spec.name] = ContainerLife(spec, True, spec.restart_policy == "Always", waiting)
+            machine.containers[spec.name] = ContainerLife(spec, True, is_sidecar(spec), waiting)
         always = pod.spec.restart_policy in ("", "Always")
         for spec in pod.spec.containers:
             machine.containers[spec.name] = ContainerLife(spec, False, always, waiting)
@@ -79,9 +80,14 @@ class PodMachine:
         return [life for life in self.containers.values() if not life.init]
 
     @property
+    def sidecars(self) -> list[ContainerLife]:
+        """The init containers that keep running beside the main ones, in order."""
+        return [life for life in self.inits if life.restarts_always]
+
+    @property
     def initialized(self) -> bool:
-        """Whether every init container has let the next one begin."""
-        return all(life.done for life in self.inits)
+        """Whether every init container has let the next one begin, now or before the first main one ran."""
+        return all(life.done for life in self.inits) or not all(life.never_ran for life in self.mains)
 
     @property
     def phase(self) -> str:

@@ -50,7 +50,7 @@ def _networking(status: PodStatus, machine: PodMachine, host_ip: str, pod_ip: st
 
 def _conditions(status: PodStatus, before: PodStatus, machine: PodMachine, now: float) -> None:
     phase = machine.phase
-    unready = [life.name for life in machine.mains if not life.ready]
+    unready = [life.name for life in [*machine.sidecars, *machine.mains] if not life.ready]
     done = phase in ("Succeeded", "Failed")
     reason = "PodFailed" if phase == "Failed" else "PodCompleted" if phase == "Succeeded" else "ContainersNotReady"
     text = "" if done else f"containers with unready status: [{' '.join(unready)}]"
@@ -95,7 +95,7 @@ def shows(pod: Pod, status: PodStatus) -> bool:
 
 def _initialized(machine: PodMachine) -> tuple[bool, str, str]:
     if machine.initialized:
-        return True, "", ""
+        return True, "PodCompleted" if machine.phase == "Succeeded" else "", ""
     waiting = [life.name for life in machine.inits if not life.done]
     return False, "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(waiting)}]"
 
@@ -109,7 +109,7 @@ def _container_status(life: ContainerLife, machine: PodMachine) -> ContainerStat
     status = ContainerStatus(
         name=life.name,
         state=_state(life.state),
-        ready=life.ready or (life.init and life.done),
+        ready=life.ready or (life.init and not life.restarts_always and life.done),
         restart_count=life.restarts,
         image=life.spec.image,
         started=isinstance(life.state, Running),
