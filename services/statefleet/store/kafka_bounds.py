@@ -12,7 +12,7 @@ from aiokafka.errors import NoError, OffsetOutOfRangeError, for_code
 from aiokafka.protocol.admin import DeleteRecordsRequest
 from aiokafka.protocol.offset import OffsetRequest
 
-from statefleet.errors import Unavailable
+from statefleet.errors import Subject, Unavailable
 from statefleet.store.kafka_asking import first_answers
 from statefleet.store.kafka_backoff import Backoff
 from statefleet.store.kafka_brokers import KafkaBrokers, Place
@@ -126,4 +126,4 @@ class KafkaBounds:
                     await self._backoff.pause()
         except TimeoutError:
             _log.warning("log not reached", topic=self._topic, error=failure)
-            raise Unavailable("the log cannot be reached") from None
+            raise Unavailable("the log cannot be reached", Subject(retry_after_seconds=1)) from None

@@ -63,6 +63,8 @@ class ReplicaSettings:
     level_check_seconds: float = 1.0
     level_calm_seconds: float = 10.0
     """How long all replicas must have known a newer level before it is raised: one may only be restarting."""
+    read_seconds: float = 10.0
+    """How long a linearizable read may take to learn where the log ends, and to apply all below."""
     reach_check_seconds: float = 1.0
     """How often to find out whether the log can still be reached."""
     reach_patience_seconds: float = 5.0
@@ -118,10 +120,10 @@ class Replica:
         self.leader = ""
         """The member that began the present epoch; empty where that is not known: a snapshot does not say."""
         self._levels = Levels(coordination, clock, name, advertised(self.member, self._settings.knows_level))
-        self._log_end = LogEnd(log)
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
         self._tasks = Tasks(f"store/{name}", self._on_failure)
+        self._log_end = LogEnd(log, self._tasks)
 
     # --- life ---
 
@@ -410,8 +412,12 @@ class Replica:
     # --- reading ---
 
     async def read_barrier(self) -> None:
-        """Return when the state holds all that was acknowledged anywhere before the call. Unavailable."""
-        await self._offsets.reach(await self._log_end.get())
+        """Return when the state holds all that was acknowledged anywhere before the call. Unavailable, in time too."""
+        try:
+            async with asyncio.timeout(self._settings.read_seconds):
+                await self._offsets.reach(await self._log_end.get())
+        except TimeoutError:
+            raise _cut_off() from None
 
     def check_reach(self) -> None:
         """Raise Unavailable where another replica should answer: this one retires, or its state may be old."""
@@ -482,7 +488,7 @@ class Replica:
 
 
 def _cut_off() -> Unavailable:
-    return Unavailable("this replica cannot reach its log")
+    return Unavailable("this replica cannot reach its log", Subject(retry_after_seconds=1))
 
 
 def _retired() -> Unavailable:

@@ -196,6 +196,24 @@ async def test_reads_that_come_together_share_an_answer_asked_after_they_came(fl
     assert log.asked == 2
 
 
+async def test_reads_end_in_time_where_the_log_does_not_answer(fleet: Fleet) -> None:
+    fleet.log = log = SlowEnd()
+    fleet.settings = replace(fleet.settings, read_seconds=0.05)
+    replica = await fleet.start()
+    log.answers = asyncio.Queue()
+    log.asked = 0
+    reads = [asyncio.ensure_future(replica.read_barrier())]
+    await settle()
+    reads += [asyncio.ensure_future(replica.read_barrier()) for _ in range(20)]
+    async with asyncio.timeout(1):
+        outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert log.asked == 1
+    for outcome in outcomes:
+        assert isinstance(outcome, Unavailable)
+        assert outcome.subject is not None
+        assert outcome.subject.retry_after_seconds == 1
+
+
 async def test_a_version_ahead_is_waited_for_and_then_too_large(fleet: Fleet) -> None:
     replica = await fleet.start()
     waiting = asyncio.ensure_future(replica.wait_for(2))
