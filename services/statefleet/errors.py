@@ -170,6 +170,15 @@ ERRORS: dict[str, type[FleetError]] = {
 """The set, by class name: what crosses the wire beside the Status."""
 
 
+VERSION_TOO_LARGE = "ResourceVersionTooLarge"
+"""The reason of a Timeout's cause where the version asked for is ahead of the replica's."""
+
+
+def is_version_too_large(error: FleetError) -> bool:
+    """Tell whether an error says that the version asked for is ahead of what the replica has."""
+    return error.subject is not None and any(cause.reason == VERSION_TOO_LARGE for cause in error.subject.causes)
+
+
 def cannot_listen(address: str) -> Unavailable:
     """Say that a server cannot have the address, HOST:PORT, that it is to listen on."""
     return Unavailable(f"cannot listen on {address}: it is in use, or not this machine's")

@@ -20,7 +20,18 @@ from statefleet.api.object.v1.verbs_pb2 import (
 )
 from statefleet.api.revisions.v1.revision_history_pb2 import RecordResponse
 from statefleet.client.fleet import Fleet, Written
-from statefleet.errors import AlreadyExists, Conflict, Expired, Fenced, FleetError, NotFound
+from statefleet.errors import (
+    VERSION_TOO_LARGE,
+    AlreadyExists,
+    Cause,
+    Conflict,
+    Expired,
+    Fenced,
+    FleetError,
+    NotFound,
+    Subject,
+    Timeout,
+)
 from statefleet.objects.codec import encode_bytes
 from statefleet.objects.kinds import CONTROLLER_REVISION, POD, REVISIONS, Kind, kind_of
 from statefleet.objects.meta import controller_reference, is_controlled_by
@@ -72,6 +83,12 @@ class WorkerFleet(Fleet):
         if forget:
             held.forgotten = held.version
         held.moved.set()
+
+    def restore(self, service: int) -> None:
+        """Have a service start anew without what it held, as from an older copy."""
+        old = self.services.pop(service)
+        old.breaks += 1
+        old.moved.set()
 
     def put(self, message: Any) -> Any:
         """Store an object as nobody's write."""
@@ -198,6 +215,9 @@ class WorkerFleet(Fleet):
             yield self._initial(held, watched)
         elif at < held.forgotten:
             raise Expired("too old resource version")
+        elif at > held.version:
+            subject = Subject(causes=(Cause(VERSION_TOO_LARGE, "Too large resource version"),))
+            raise Timeout(f"Timeout: Too large resource version: {at}, current: {held.version}", subject)
         while held.breaks == breaks:
             await held.open.wait()
             events = [event for version, event in held.log if version > at and _kind_name(event) in watched]

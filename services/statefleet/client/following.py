@@ -12,7 +12,7 @@ import structlog
 from google.protobuf.message import Message
 
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent, WatchResponse
-from statefleet.errors import Expired, NotLeader, Timeout, Unavailable
+from statefleet.errors import Expired, NotLeader, Timeout, Unavailable, is_version_too_large
 from statefleet.objects.kinds import held_kind
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.rand import Rand
@@ -48,8 +48,9 @@ class Change:
 class Follower:
     """Watches, and keeps what it has seen, so that after a fresh start it tells only what differs.
 
-    A break (Unavailable, NotLeader, Timeout) is resumed at the last version after a jittered pause; Expired starts
-    anew; any other error ends it.
+    A break (Unavailable, NotLeader, Timeout) is resumed at the last version after a jittered pause. Expired starts
+    anew, and so does a version that is ahead of the store's: that may have been restored from an older copy. Any
+    other error ends it.
     """
 
     def __init__(self, watch: Watch, *, clock: Clock, rand: Rand) -> None:
@@ -71,7 +72,11 @@ class Follower:
             except Expired:
                 self._version = ""
             except (Unavailable, NotLeader, Timeout) as error:
-                _log.info("follow broke", version=self._version, error=error.message)
+                if is_version_too_large(error):
+                    _log.warning("store is behind what was followed, listing anew", version=self._version)
+                    self._version = ""
+                else:
+                    _log.info("follow broke", version=self._version, error=error.message)
             await self._pause()
 
     async def _fresh(self) -> AsyncGenerator[Change, None]:
@@ -126,7 +131,7 @@ class Follower:
             old = before.get(identity)
             if old is None:
                 changes.append(Change(ChangeType.ADDED, message, _version(message)))
-            elif _version(old) != _version(message):
+            elif old != message:  # Not by version: of a store that was restored, one version has two contents.
                 changes.append(Change(ChangeType.MODIFIED, message, _version(message)))
         changes.append(Change(ChangeType.SYNCED, None, version))
         return changes

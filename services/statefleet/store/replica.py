@@ -15,7 +15,7 @@ import structlog
 
 from statefleet.api.log.v1.log_pb2 import EpochClaim, FeatureLevel, Record, ShardClaim, Transaction
 from statefleet.coordination.door import Coordination, Leadership
-from statefleet.errors import Cause, Expired, NotLeader, Subject, Timeout, Unavailable
+from statefleet.errors import VERSION_TOO_LARGE, Cause, Expired, NotLeader, Subject, Timeout, Unavailable
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.rand import Rand
 from statefleet.runtime.tasks import Tasks
@@ -412,7 +412,7 @@ class Replica:
     # --- reading ---
 
     async def read_barrier(self) -> None:
-        """Return when the state holds all that was acknowledged anywhere before the call. Unavailable, in time too."""
+        """Return when the state holds all that was acknowledged anywhere before the call; in time, or Unavailable."""
         try:
             async with asyncio.timeout(self._settings.read_seconds):
                 await self._offsets.reach(await self._log_end.get())
@@ -451,7 +451,7 @@ class Replica:
             async with asyncio.timeout(timeout):
                 await self._versions.reach(version)
         except TimeoutError:
-            causes = (Cause("ResourceVersionTooLarge", "Too large resource version"),)
+            causes = (Cause(VERSION_TOO_LARGE, "Too large resource version"),)
             raise Timeout(
                 f"Timeout: Too large resource version: {version}, current: {self.state.version}",
                 Subject(causes=causes, retry_after_seconds=1),

@@ -6,10 +6,11 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from statefleet.client.fleet import Fleet
 from statefleet.client.following import Change, ChangeType
-from statefleet.errors import Forbidden, Timeout, Unavailable
+from statefleet.errors import VERSION_TOO_LARGE, Cause, Forbidden, Subject, Timeout, Unavailable
 from statefleet.objects.kinds import POD, WORKLOADS
 from statefleet.runtime.rand import SystemRand
 from support.fake_services import FakeService, event, initial, pod, serve_fake, told
@@ -112,6 +113,28 @@ async def test_after_an_expiry_only_the_difference_is_told(fleet: Fleet, service
         ("added", "new", "61"),
         ("synced", "", "62"),
     ]
+
+
+async def test_a_store_that_went_back_is_listed_anew(fleet: Fleet, service: FakeService) -> None:
+    changed = pod("b", 2)
+    changed.metadata.labels["written"] = "after the restore"
+    too_large = Subject(causes=(Cause(VERSION_TOO_LARGE, "Too large resource version"),), retry_after_seconds=1)
+    service.answer(
+        [initial([pod("a", 1), pod("b", 2), pod("c", 3)], 3)],
+        Timeout("Timeout: Too large resource version: 3, current: 2", too_large),
+        [initial([pod("a", 1), changed], 2), told(event("ADDED", pod("d", 3)))],
+        END,
+    )
+    with capture_logs() as logs:
+        assert (await told_of(fleet))[4:] == [
+            ("deleted", "c", "2"),
+            ("modified", "b", "2"),
+            ("synced", "", "2"),
+            ("added", "d", "3"),
+        ]
+    (warned,) = [log for log in logs if log["log_level"] == "warning"]
+    assert warned["event"] == "store is behind what was followed, listing anew"
+    assert [request.send_initial_events for _, request in service.requests] == [True, False, True, False]
 
 
 async def test_an_object_that_was_never_told_is_not_told_to_be_gone(fleet: Fleet, service: FakeService) -> None:

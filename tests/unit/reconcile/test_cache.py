@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from statefleet.objects.kinds import CONTROLLER_REVISION, POD, REVISIONS, STATEFUL_SET, WORKLOADS
-from statefleet.reconcile.cache import Cache
+from statefleet.reconcile.cache import Cache, StoreRestoredError
 from statefleet.reconcile.memo import Memo
 from statefleet.runtime.tasks import Tasks
 from support.fleet_objects import pod, stateful_set
@@ -128,6 +130,19 @@ async def test_what_went_while_the_watch_was_forgotten_is_told_as_deleted() -> N
         assert bench.told == ["-gone", "-made-anew", "+made-anew", "+new"]
         assert bench.pods() == ["kept", "made-anew", "new"]
         assert bench.cache.version(WORKLOADS) == 7
+
+
+async def test_a_service_that_went_back_ends_the_worker() -> None:
+    bench = Bench()
+    bench.fleet.put(pod("web-0"))
+    async with Tasks("test") as tasks:
+        following = tasks.spawn(bench.cache.run(), "cache", awaited=True)
+        await bench.cache.synced()
+        bench.fleet.restore(WORKLOADS)
+        await bench.resume()
+        await bench.resume()
+        with pytest.raises(StoreRestoredError, match="from version 1 to 0: it was restored"):
+            await asyncio.wait_for(following, 1)
 
 
 async def test_a_memo_is_asked_once_for_each_version() -> None:

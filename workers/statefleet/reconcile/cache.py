@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from statefleet.api.object.v1.verbs_pb2 import WatchEvent, WatchResponse
 from statefleet.client.fleet import Fleet
-from statefleet.errors import Expired, FleetError
+from statefleet.errors import Expired, FleetError, Internal, is_version_too_large
 from statefleet.objects.kinds import POD, Kind, held_kind
 from statefleet.reconcile.keys import Key, key_of
 from statefleet.reconcile.shelf import Shelf
@@ -31,6 +31,10 @@ _COPIED_FROM = 4
 """Objects of a message with at least so many events are copied out of it: each would keep all of it in memory."""
 
 _log = structlog.get_logger(__name__)
+
+
+class StoreRestoredError(Internal):
+    """A service shows an older state than it did: what was decided on the newer one holds no more."""
 
 
 class Cache:
@@ -51,7 +55,7 @@ class Cache:
             self._streams[service] = _Stream(fleet, clock, service, mine)
 
     async def run(self) -> None:
-        """Follow the services until cancelled."""
+        """Follow the services until cancelled. Raises StoreRestoredError: only a new worker can go on then."""
         async with Tasks("cache") as tasks:
             running = [tasks.spawn(stream.run(), f"service-{service}") for service, stream in self._streams.items()]
             await asyncio.gather(*running)
@@ -126,15 +130,18 @@ class _Stream:
         self._resumable = False
 
     async def run(self) -> None:
-        """Follow the service until cancelled, resuming after each break."""
+        """Follow the service until cancelled, resuming after each break. StoreRestoredError."""
         while True:
             try:
                 await self._follow()
             except Expired:
                 _log.info("watch expired, listing again", service=self.service, version=self.version)
                 self._resumable = False
+            except StoreRestoredError:
+                raise
             except FleetError as error:
                 _log.info("watch broke", service=self.service, version=self.version, error=error.message)
+                self._resumable = self._resumable and not is_version_too_large(error)
             await self._clock.sleep(_RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)])
             self._failures += 1
 
@@ -142,7 +149,7 @@ class _Stream:
         initial = None if self._resumable else _Initial()
         stream = self._fleet.watch(
             list(self._shelves),
-            resource_version=str(self.version) if self.version else "",
+            resource_version="" if initial is not None else str(self.version),
             send_initial_events=initial is not None,
             allow_bookmarks=True,
         )
@@ -152,6 +159,11 @@ class _Stream:
                 if initial is None:
                     self._take(response)
                 elif initial.add(response):
+                    if initial.version < self.version:
+                        raise StoreRestoredError(
+                            f"a service went back from version {self.version} to {initial.version}: it was restored "
+                            "from an older copy, and its workers must start anew"
+                        )
                     self._replace(initial)
                     self._resumable = True
                     initial = None
