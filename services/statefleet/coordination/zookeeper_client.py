@@ -24,6 +24,7 @@ from statefleet.runtime.threads import hand_over
 _log = structlog.get_logger(__name__)
 
 _RESTART_SECONDS = 1.0
+_SYNC_PAUSE_SECONDS = 1.0
 
 
 class ZooKeeperClient:
@@ -146,14 +147,26 @@ class ZooKeeperClient:
         self.tasks.spawn(self._catch_up(self._link), "catch up")
 
     async def _catch_up(self, connection: Connection) -> None:
-        """Use a connection once its server shows all that was asked for on earlier ones and took effect."""
+        """Use a connection once its server shows all that was asked for on earlier ones and took effect.
+
+        A server that refuses is asked again, as long as the connection lasts.
+        """
         try:
-            await connection.sync()
-        except (Disconnected, Unavailable):
+            while not await self._is_caught_up(connection):
+                await self._clock.sleep(_SYNC_PAUSE_SECONDS)
+        except Disconnected:
             return
         self._current = connection
         self._connected.set()
         _log.info("zookeeper connected", session=f"{connection.session:#x}", session_timeout_seconds=self._granted)
+
+    async def _is_caught_up(self, connection: Connection) -> bool:
+        try:
+            await connection.sync()
+        except Unavailable as error:
+            _log.warning("zookeeper refuses to sync: asking again", error=error.message)
+            return False
+        return True
 
     def _break(self, state: str) -> None:
         if self._closed:
