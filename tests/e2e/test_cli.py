@@ -70,6 +70,14 @@ BAD_OPTIONS = {
     "an unknown command": (("upp",), "No such command 'upp'"),
     "no address": (("up", "--listen", "here"), "'here' is not HOST:PORT"),
     "no port": (("up", "--listen", "127.0.0.1:99999"), "is not HOST:PORT"),
+    "no port of Kafka": (
+        ("serve", "node-registry", "--certificates=.", "--zookeeper=z", "--kafka=k:9092,k:65536"),
+        "Invalid value for '--kafka': 'k:65536' is not HOST:PORT with a port up to 65535",
+    ),
+    "no port of ZooKeeper": (
+        ("serve", "node-registry", "--certificates=.", "--kafka=k:9092", "--zookeeper=z:65536"),
+        "--zookeeper: hosts has 'z:65536', whose port is not from 1 to 65535",
+    ),
     "no quantity": (("up", "--node-cpu", "lots"), "Invalid value for '--node-cpu'"),
     "fewer than no nodes": (("up", "--nodes", "-1"), "Invalid value for '--nodes'"),
     "time that runs back": (("up", "--ready-delay", "-1"), "Invalid value for '--ready-delay'"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Self
+
+from statefleet.network import MOST_PORT, parse_ip, parse_port
 
 
 class AddressError(ValueError):
@@ -23,9 +24,10 @@ class Address:
     def parse(cls, text: str) -> Self:
         """Read HOST:PORT, with brackets around an IPv6 address. Raises AddressError."""
         host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isdigit() or int(port) > 65535:
-            raise AddressError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:6443")
-        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+        number = parse_port(port)
+        if not colon or not host or number is None:
+            raise AddressError(f"{text!r} is not HOST:PORT with a port up to {MOST_PORT}, such as 127.0.0.1:6443")
+        return cls(host.removeprefix("[").removesuffix("]"), number)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -35,11 +37,8 @@ class Address:
     def names(self) -> list[str]:
         """The names under which this host may be called, for its certificate."""
         names = dict.fromkeys(["localhost", "127.0.0.1", "::1", self.host])
-        try:
-            anywhere = ipaddress.ip_address(self.host).is_unspecified
-        except ValueError:
-            anywhere = False
-        if anywhere:
+        address = parse_ip(self.host)
+        if address is not None and address.is_unspecified:
             names.pop(self.host)
             names[socket.gethostname()] = None
         return list(names)

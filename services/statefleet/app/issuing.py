@@ -9,7 +9,8 @@ from statefleet.app.authority import ADMIN, PARTS, Identities, component
 from statefleet.authorization.nodes import NODE_PREFIX
 from statefleet.errors import BadRequest
 from statefleet.gateway.kubeconfig import Credentials
-from statefleet.objects.validation.names import dns_subdomain, parse_ip
+from statefleet.network import parse_ip
+from statefleet.objects.validation.names import dns_subdomain
 from statefleet.rpc.certificates import Authority, stem_of, write_private
 from statefleet.rpc.identity import NODES_GROUP, Identity
 from statefleet.runtime.clock import SystemClock

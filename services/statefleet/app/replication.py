@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from statefleet.app.options import ADDRESS
+from statefleet.app.options import ADDRESS, ADDRESSES
 from statefleet.app.settings_files import read_settings
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def backend_options(command: F) -> F:
             type=_FILE,
             help="A YAML file with how to call Kafka: prefix, replication_factor, security_protocol, …",
         ),
-        click.option(
-            "--kafka", metavar="HOST:PORT,...", help="The Kafka brokers that keep the log which the replicas share."
-        ),
+        click.option("--kafka", type=ADDRESSES, help="The Kafka brokers that keep the log which the replicas share."),
         click.option(
             "--data-dir",
             type=click.Path(file_okay=False, path_type=Path),
@@ -80,7 +78,5 @@ def backend_of(values: dict[str, Any]) -> Backend:
         return OwnDirectory(directory.expanduser())
     if directory is not None or not (brokers and zookeeper):
         raise click.UsageError("give either --data-dir, or --kafka and --zookeeper")
-    kafka = read_settings(
-        KafkaSettings, "--kafka-config", path, bootstrap_servers=tuple(map(str.strip, brokers.split(",")))
-    )
+    kafka = read_settings(KafkaSettings, "--kafka-config", path, bootstrap_servers=tuple(map(str, brokers)))
     return Shared(kafka, zookeeper)

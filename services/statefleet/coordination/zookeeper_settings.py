@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from statefleet.errors import Invalid
+from statefleet.network import MOST_PORT, parse_port
 
-_HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s/:,@\[\]]+)(:\d{1,5})?")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s/:,@\[\]]+)(:(?P<port>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,11 @@ def _host_problems(hosts: str) -> Iterator[str]:
         yield f"hosts {hosts!r} must not end in a path: name it as root"
         return
     for host in hosts.split(","):
-        if not _HOST.fullmatch(host.strip()):
+        found = _HOST.fullmatch(host.strip())
+        if found is None:
             yield f"hosts has {host!r}, which is not host:port"
+        elif found["port"] is not None and not parse_port(found["port"]):
+            yield f"hosts has {host!r}, whose port is not from 1 to {MOST_PORT}"
 
 
 def _sasl_problems(settings: ZooKeeperSettings) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from statefleet.errors import BadRequest
+from statefleet.network import parse_ip
 from statefleet.rpc.identity import Identity
 from statefleet.rpc.tls import KeyPair
 
@@ -128,10 +128,8 @@ def subject_of(identity: Identity) -> x509.Name:
 
 
 def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
+    address = parse_ip(host)
+    return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
 def hosts_of(certificate: x509.Certificate) -> frozenset[str]:

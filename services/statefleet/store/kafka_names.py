@@ -10,7 +10,7 @@ import asyncio
 import socket
 import threading
 
-from statefleet.objects.validation.names import parse_ip
+from statefleet.network import parse_ip
 from statefleet.runtime.threads import hand_over
 
 

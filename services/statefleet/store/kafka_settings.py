@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from statefleet.network import MOST_PORT, parse_port
+
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _PREFIX = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
-_SERVER = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[^\s:\[\]]+):\d{1,5}")
+_HOST = re.compile(r"\[[0-9a-fA-F:]+\]|[^\s:\[\]]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class KafkaSettings:
         if not self.bootstrap_servers:
             found.append("bootstrap_servers: at least one HOST:PORT is needed")
         found += [
-            f"bootstrap_servers: {s!r} is not HOST:PORT" for s in self.bootstrap_servers if not _SERVER.fullmatch(s)
+            f"bootstrap_servers: {server!r} is not HOST:PORT with a port from 1 to {MOST_PORT}"
+            for server in self.bootstrap_servers
+            if not _is_server(server)
         ]
         if not _PREFIX.fullmatch(self.topic_prefix):
             found.append(f"topic_prefix: {self.topic_prefix!r} is not up to 100 letters, digits, '.', '_' and '-'")
@@ -124,3 +128,8 @@ class KafkaSettings:
         if self.sasl_password_file is None:
             return self.sasl_password
         return self.sasl_password_file.read_text().rstrip("\r\n")
+
+
+def _is_server(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(_HOST.fullmatch(host) and parse_port(port))

@@ -12,6 +12,8 @@ from statefleet.errors import Invalid
 WRONG = [
     ({"hosts": ""}, "hosts has '', which is not host:port"),
     ({"hosts": "a:2181,b:port"}, "hosts has 'b:port', which is not host:port"),
+    ({"hosts": "a:2181,b:65536"}, "hosts has 'b:65536', whose port is not from 1 to 65535"),
+    ({"hosts": "a:0"}, "hosts has 'a:0', whose port is not from 1 to 65535"),
     ({"hosts": "a:2181,,b:2181"}, "hosts has '', which is not host:port"),
     ({"hosts": "a:2181/fleets"}, "hosts 'a:2181/fleets' must not end in a path: name it as root"),
     ({"hosts": "user:password@a:2181"}, "which is not host:port"),

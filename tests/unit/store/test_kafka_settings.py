@@ -24,6 +24,8 @@ SASL = replace(
     [
         ({"bootstrap_servers": ()}, "bootstrap_servers"),
         ({"bootstrap_servers": ("kafka",)}, "bootstrap_servers"),
+        ({"bootstrap_servers": ("kafka:65536",)}, "bootstrap_servers"),
+        ({"bootstrap_servers": ("[::1]:0",)}, "bootstrap_servers"),
         ({"topic_prefix": "a b"}, "topic_prefix"),
         ({"replication_factor": 0, "min_insync_replicas": 1}, "replication_factor"),
         ({"replication_factor": 2, "min_insync_replicas": 3}, "min_insync_replicas"),

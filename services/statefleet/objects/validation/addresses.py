@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from statefleet.api.core.v1.service_pb2 import ServiceSpec
+from statefleet.network import parse_ip
 from statefleet.objects.validation.literals import Raw, string_list
-from statefleet.objects.validation.names import ip_address, parse_ip, two_families
+from statefleet.objects.validation.names import ip_address, two_families
 from statefleet.objects.validation.report import Path, Report
 
 _SPEC: Final[Path] = ("spec",)

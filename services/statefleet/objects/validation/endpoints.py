@@ -7,6 +7,7 @@ from typing import Final
 from statefleet.api.core.v1.endpoints_pb2 import EndpointAddress, EndpointPort, Endpoints, EndpointSubset
 from statefleet.api.discovery.v1 import endpoint_slice_pb2
 from statefleet.api.discovery.v1.endpoint_slice_pb2 import EndpointSlice
+from statefleet.network import parse_ip
 from statefleet.objects.validation.containers import PROTOCOLS
 from statefleet.objects.validation.metadata import (
     IMMUTABLE,
@@ -20,7 +21,6 @@ from statefleet.objects.validation.names import (
     dns_label,
     dns_subdomain,
     ip_address,
-    parse_ip,
     port_number,
     public_ip,
 )

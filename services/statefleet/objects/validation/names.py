@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import Final, TypeAlias
 
+from statefleet.network import parse_ip
+
 Problems: TypeAlias = tuple[str, ...]
 """One text for each rule that is broken."""
 NameRule: TypeAlias = Callable[[str], Problems]
@@ -226,14 +228,6 @@ def config_key(text: str) -> Problems:
     if not _is_config_key(text):
         problems = (*problems, _CONFIG_KEY_MISMATCH)
     return (*problems, *_looks_like_directory(text))
-
-
-def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return an IP address, or None where the text is none."""
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
 
 
 def ip_address(text: str) -> Problems:

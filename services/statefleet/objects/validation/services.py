@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from statefleet.api.core.v1.service_pb2 import Service, ServicePort, ServiceSpec
+from statefleet.network import parse_ip
 from statefleet.objects.validation.addresses import validate_addresses, validate_addresses_update
 from statefleet.objects.validation.containers import PROTOCOLS
 from statefleet.objects.validation.literals import Raw, quote
@@ -20,7 +21,6 @@ from statefleet.objects.validation.names import (
     dns_label,
     dns_subdomain,
     ip_address,
-    parse_ip,
     port_number,
     public_ip,
 )
