@@ -70,6 +70,36 @@ def test_where_the_authoritys_key_is_not_nothing_is_issued(tmp_path: Path) -> No
     assert "no key" in call("certs", "list", "--certificates", tmp_path / "out").stdout
 
 
+@pytest.mark.parametrize("part", [("agent",), ("agent", "--identity=system-node-db-7"), ("work",)])
+def test_a_part_without_its_certificate_is_never_ready(tmp_path: Path, part: tuple[str, ...]) -> None:
+    issue(tmp_path / "authority", "gateway", "--out", tmp_path / "out")
+    done = call(*part, "--certificates", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert ".crt: there is no certificate with its key" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["ca.crt", "agent.crt"])
+def test_a_part_whose_certificate_is_none_says_so(tmp_path: Path, name: str) -> None:
+    issue(tmp_path / "authority", "agent", "--out", tmp_path / "out")
+    (tmp_path / "out" / name).write_text("damaged", encoding="utf-8")
+    done = call("agent", "--certificates", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"Error: {tmp_path / 'out' / name}: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["ca.crt", "ca.key"])
+def test_a_damaged_authority_is_not_replaced(tmp_path: Path, damage: str) -> None:
+    issue(tmp_path, "worker")
+    (tmp_path / damage).write_text("damaged", encoding="utf-8")
+    done = call("certs", "issue", "agent", "--certificates", tmp_path)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'ca.key'}: is not the key of ca.crt; restore both" in done.stderr
+    assert (tmp_path / damage).read_text(encoding="utf-8") == "damaged"
+
+
 def test_tokens_let_users_in_and_are_read_again(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens.csv"
     tokens.write_text('t0k3n,vera,1,"statefleet:viewers"\n', encoding="utf-8")

@@ -203,8 +203,8 @@ def work(metrics_listen: Address | None, log_level: str, log_format: str, **valu
     from statefleet.app.running import run, run_until_stopped  # noqa: PLC0415
 
     zookeeper, peers = replication.zookeeper_of(values), options.peers_of(values)
-    body = run_until_stopped(processes.work(peers, metrics_listen, zookeeper), ready="workers")
-    run(body, log_level=log_level, log_format=log_format)
+    workers = processes.work(peers, lambda: click.echo("ready: workers"), metrics_listen, zookeeper)
+    run(run_until_stopped(workers), log_level=log_level, log_format=log_format)
 
 
 @main.command()
@@ -235,9 +235,12 @@ def agent(
 
     peers, size, behaviour = options.peers_of(values), options.size_of(values), options.behaviour_of(values)
     names = {f"node-{number}": number - 1 for number in range(first, first + nodes)}
-    agents = processes.run_agent(peers, names, size, behaviour, metrics_listen, identity)
-    body = run_until_stopped(agents, ready=f"agent of {nodes} nodes")
-    run(body, log_level=log_level, log_format=log_format)
+
+    def say_ready() -> None:
+        click.echo(f"ready: agent of {nodes} nodes")
+
+    agents = processes.run_agent(peers, names, size, behaviour, say_ready, metrics_listen, identity)
+    run(run_until_stopped(agents), log_level=log_level, log_format=log_format)
 
 
 @main.command()

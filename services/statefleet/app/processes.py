@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,9 +205,15 @@ class Reach:
 
 
 async def work(
-    peers: Peers, metrics_listen: Address | None = None, zookeeper: ZooKeeperSettings | None = None
+    peers: Peers,
+    on_ready: Callable[[], object],
+    metrics_listen: Address | None = None,
+    zookeeper: ZooKeeperSettings | None = None,
 ) -> None:
-    """Run every controller until cancelled: alone, or beside the other workers that ZooKeeper knows."""
+    """Run every controller until cancelled: alone, or beside the other workers that ZooKeeper knows.
+
+    `on_ready` is called once nothing is missing that it begins with.
+    """
     clock, metrics = SystemClock(), Metrics(process=True)
     holder = f"{socket.gethostname()}-{SystemRand().suffix(5)}"
     async with AsyncExitStack() as stack:
@@ -216,6 +222,7 @@ async def work(
         coordination: Coordination = LocalCoordination()
         if zookeeper is not None:
             coordination = await stack.enter_async_context(ZooKeeperCoordination(zookeeper))
+        on_ready()
         await run_worker(fleet, coordination, clock, holder, metrics)
 
 
@@ -224,12 +231,14 @@ async def run_agent(
     names: Mapping[str, int],
     size: NodeSize,
     behaviour: Behaviour,
+    on_ready: Callable[[], object],
     metrics_listen: Address | None = None,
     identity: str = "agent",
 ) -> None:
     """Stand for simulated nodes until cancelled; `names` gives each node's number, from which its addresses come.
 
-    `identity` is the certificate shown, by its file's name.
+    `identity` is the certificate shown, by its file's name. `on_ready` is called once nothing is missing that it
+    begins with.
     """
     runtime = SimulatedRuntime(behaviour)
     nodes = [
@@ -239,4 +248,5 @@ async def run_agent(
     async with connected(peers, "agent", identity) as fleet, announced(metrics, metrics_listen):
         agent = Agent(fleet, nodes, runtime, SystemClock())
         tell_of_agent(metrics, agent)
+        on_ready()
         await agent.run()

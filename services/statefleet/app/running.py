@@ -87,12 +87,11 @@ async def until_stopped(failed: asyncio.Future[str] | None = None) -> None:
             loop.remove_signal_handler(number)
 
 
-async def run_until_stopped(main: Coroutine[Any, Any, None], *, ready: str) -> None:
-    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM, and say that it is `ready`.
+async def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that has no end of its own until Ctrl-C or SIGTERM.
 
     Raises what it raises; ClickException where it ends.
     """
-    click.echo(f"ready: {ready}")
     task = asyncio.ensure_future(main)  # noqa: TID251 -- awaited right here
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -57,8 +57,8 @@ class Authority:
     """A certificate authority that keeps everything in one directory, files readable by their owner alone.
 
     Opening it makes `ca.crt` and `ca.key` where there is neither. With `ca.crt` alone, as a part of a fleet is handed
-    it, nothing can be made: what is there is used, whatever its names, until it has expired. Blocking: a few
-    milliseconds a certificate.
+    it, nothing can be made: what is there is used, whatever its names, until it has expired. BadRequest where they
+    are damaged. Blocking: a few milliseconds a certificate.
     """
 
     def __init__(self, directory: Path, clock: Clock) -> None:
@@ -68,10 +68,18 @@ class Authority:
         trusted, key = self._file(_AUTHORITY, "crt"), self._file(_AUTHORITY, "key")
         if trusted.exists() and not key.exists():
             self._pem = trusted.read_bytes()
-            self._ca = x509.load_pem_x509_certificate(self._pem)
+            try:
+                self._ca = x509.load_pem_x509_certificate(self._pem)
+            except ValueError:
+                raise BadRequest(f"{trusted}: is no certificate; copy the authority's here again") from None
             return
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         pair = self._read(_AUTHORITY)
+        if pair is None and key.exists():
+            raise BadRequest(
+                f"{key}: is not the key of {trusted.name}; restore both, or remove both where a new authority, which "
+                "knows none of the certificates issued so far, is wanted"
+            )
         if pair is None or not self._is_fresh(certificate_of(pair)):
             pair = make_authority(self._now())
             self._write(_AUTHORITY, pair)

@@ -27,9 +27,9 @@ async def ends_with(error: Exception | None) -> None:
 )
 async def test_a_part_that_ends_by_itself_says_why(error: Exception | None, told: str) -> None:
     with pytest.raises(click.ClickException, match=told), complaints():
-        await run_until_stopped(ends_with(error), ready="part")
+        await run_until_stopped(ends_with(error))
 
 
 async def test_a_fault_of_a_part_is_not_swallowed() -> None:
     with pytest.raises(ZeroDivisionError), complaints():
-        await run_until_stopped(ends_with(ZeroDivisionError()), ready="part")
+        await run_until_stopped(ends_with(ZeroDivisionError()))

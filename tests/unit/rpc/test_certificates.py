@@ -93,7 +93,8 @@ def test_a_certificate_is_renewed_before_it_ends(tmp_path: Path) -> None:
 def test_a_new_authority_replaces_all(tmp_path: Path) -> None:
     clock = SettableClock()
     pair = Authority(tmp_path, clock).client(ALICE)
-    (tmp_path / "ca.key").write_bytes(b"damaged")
+    for name in ("ca.crt", "ca.key"):
+        (tmp_path / name).unlink()
     authority = Authority(tmp_path, clock)
     renewed = authority.client(ALICE)
     assert renewed != pair
