@@ -82,6 +82,8 @@ def test_the_next_pod_knows_which_it_replaces() -> None:
 def test_pods_are_made_in_bursts() -> None:
     step = plan(observed(" ".join(["-"] * 600)))
     assert [type(action) for action in step.actions] == [CreatePod] * 250
+    assert step.look_again_in == 0
+    assert plan(observed(" ".join(["-"] * 250))).look_again_in is None
     mixed = plan(observed(" ".join(["-", "[A+]"] * 300)))
     assert len(mixed.actions) == 2 * 250
 

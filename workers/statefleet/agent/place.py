@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network
 
 from statefleet.agent.runner import PodRunner
@@ -56,4 +57,8 @@ class Place:
                 del held[thing]  # type: ignore[arg-type]
 
     def _own_addresses(self) -> Iterator[str]:
-        return map(str, IPv4Network(self.node.spec.pod_cidr).hosts()) if self.node.spec.pod_cidr else iter(())
+        return map(str, _network(self.node.spec.pod_cidr).hosts()) if self.node.spec.pod_cidr else iter(())
+
+
+_network = lru_cache(maxsize=8192)(IPv4Network)
+"""Nodes keep their networks, and reading one costs more than to take an address of it."""

@@ -23,7 +23,15 @@ from statefleet.daemonset.views import Status
 from statefleet.objects.kinds import CONTROLLER_REVISION, DAEMON_SET, NODE, POD, REVISIONS, WORKLOADS, Kind
 from statefleet.objects.meta import controller_of, is_deleting
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.controller import Controller, Result, Watched, itself, owned, unless_bound
+from statefleet.reconcile.controller import (
+    Controller,
+    Result,
+    Watched,
+    delay_of_pod,
+    delay_of_set,
+    itself,
+    owned,
+)
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
@@ -61,8 +69,8 @@ class DaemonSetController(Controller):
     def watches(self) -> Sequence[Watched]:
         """Return the kinds; a pod without a controller concerns the sets that select it, a node all of them."""
         return (
-            itself(DAEMON_SET),
-            unless_bound(owned(POD, DAEMON_SET)),
+            itself(DAEMON_SET, delay_of_set),
+            owned(POD, DAEMON_SET, delay_of_pod),
             Watched(POD, self._sets_of_orphan),
             owned(CONTROLLER_REVISION, DAEMON_SET),
             Watched(NODE, self._sets_of_node),

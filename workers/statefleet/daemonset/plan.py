@@ -39,20 +39,21 @@ class Plan:
     """They are independent of one another."""
     status: Status
     look_again_in: float | None = None
-    """Seconds after which time alone changes the plan; None: only a change does."""
+    """Seconds after which there is more to do, by time alone or past a step's limit; None: not before a change."""
 
 
 def plan(observed: Observed) -> Plan:
     """Return the next step."""
     roster = observed.roster
-    actions = _burst([*roster.moves(), *plan_update(roster, observed.set)])
+    wanted = [*roster.moves(), *plan_update(roster, observed.set)]
+    actions = _burst(wanted)
     cut = cut_history(observed.revisions, {observed.update, *roster.revisions}, observed.set.history_limit)
-    again = roster.next_change()
+    again = observed.now if len(actions) < len(wanted) else roster.next_change()
     return Plan((*actions, *cut), _status(observed), None if again == NEVER else max(0.0, again - observed.now))
 
 
 def _burst(actions: list[PodAction]) -> list[PodAction]:
-    """Return the first actions of each kind. The change that one of them makes brings the next step."""
+    """Return the first actions of each kind."""
     if len(actions) <= BURST:
         return actions
     creations = islice((action for action in actions if isinstance(action, CreatePod)), BURST)

@@ -9,12 +9,20 @@ from typing import Any, ClassVar
 
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.objects.kinds import WORKLOADS, Kind
-from statefleet.objects.meta import controller_of
+from statefleet.objects.meta import controller_of, is_deleting
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
 
 KeysOf = Callable[[Any, Any], Iterable[Key]]
 """From an object before and after a change (None: was not, is no more) to the keys that need a look."""
+
+STATUS_ONLY_SECONDS = 0.05
+"""How long a look may wait that can but bring a new status: what else happens meanwhile needs the look anyway."""
+
+
+def at_once(_before: Any, _after: Any) -> float | None:
+    """Let no look wait."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,8 @@ class Watched:
 
     kind: Kind[Any]
     keys: KeysOf
+    delay: Callable[[Any, Any], float | None] = at_once
+    """From an object before and after a change to the seconds that the look may wait; None: it needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +71,40 @@ class Controller(ABC):
         """Take one look at a key. A FleetError or a Result with a problem has it looked at again, later each time."""
 
 
-def itself(kind: Kind[Any]) -> Watched:
+def itself(kind: Kind[Any], delay: Callable[[Any, Any], float | None] = at_once) -> Watched:
     """Watch a kind whose objects are the keys."""
-    return Watched(kind, lambda before, after: (key_of(after if after is not None else before),))
+    return Watched(kind, lambda before, after: (key_of(after if after is not None else before),), delay)
 
 
-def owned(kind: Kind[Any], owner: Kind[Any]) -> Watched:
+def owned(kind: Kind[Any], owner: Kind[Any], delay: Callable[[Any, Any], float | None] = at_once) -> Watched:
     """Watch a kind whose objects' controllers, of the kind `owner`, are the keys: the old one and the new one."""
 
     def keys(before: Any, after: Any) -> Iterable[Key]:
         found = (_owner_key(message, owner.name) for message in (before, after))
         return dict.fromkeys(key for key in found if key is not None)
 
-    return Watched(kind, keys)
+    return Watched(kind, keys, delay)
 
 
-def unless_bound(watched: Watched) -> Watched:
-    """Watch pods but for this: that a pod gets its node gives who made it no cause to look."""
-    return Watched(
-        watched.kind, lambda before, after: () if _is_binding(before, after) else watched.keys(before, after)
-    )
+def delay_of_set(before: Any, after: Any) -> float | None:
+    """Wait where a set's declaration is the same: what has changed is most often the status that a look brought."""
+    if before is None or after is None or is_deleting(before.metadata) != is_deleting(after.metadata):
+        return 0.0
+    return STATUS_ONLY_SECONDS if before.metadata.generation == after.metadata.generation else 0.0
 
 
-def _is_binding(before: Pod | None, after: Pod | None) -> bool:
+def delay_of_pod(before: Pod | None, after: Pod | None) -> float | None:
+    """Wait where a set's pod begins or is told to end: its next step is another's. That it is bound is no cause."""
+    if after is None:
+        return 0.0
+    if before is None or (is_deleting(after.metadata) and not is_deleting(before.metadata)):
+        return STATUS_ONLY_SECONDS
+    return None if _is_binding(before, after) else 0.0
+
+
+def _is_binding(before: Pod, after: Pod) -> bool:
     """Return whether a pod was bound, for the first time that it was tried, and nothing else of it has changed."""
-    if before is None or after is None or before.spec.node_name == after.spec.node_name:
+    if before.spec.node_name == after.spec.node_name:
         return False
     bound = Pod()
     bound.CopyFrom(before)

@@ -10,7 +10,7 @@ import structlog
 from statefleet.client.fleet import Fleet
 from statefleet.errors import Conflict, Fenced, FleetError
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.controller import Controller, KeysOf, Result
+from statefleet.reconcile.controller import Controller, Result, Watched
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key
@@ -50,9 +50,10 @@ class Worker:
         self._tasks = Tasks("worker")
         self._is_synced = False
         self._free = concurrency
+        self._ready: dict[_Lane, None] = {}
         statuses = StatusWriter(fleet, cache, clock, self._tasks)
         self._lanes = [
-            _Lane(controller, fleet, cache, statuses, clock, self._tasks, holder, owns, self._start)
+            _Lane(controller, fleet, cache, statuses, clock, self._tasks, holder, owns, self._offer)
             for controller in controllers
         ]
 
@@ -80,16 +81,21 @@ class Worker:
         self._is_synced = True
         self.rebalance()
 
+    def _offer(self, lane: _Lane) -> None:
+        self._ready[lane] = None
+        self._start()
+
     def _start(self) -> None:
         """Begin as many looks as may be under way; each controller gets its turn."""
-        waiting = [lane for lane in self._lanes if len(lane.queue)]
-        while waiting and self._free:
-            for lane in waiting:
-                self._start_one(lane)
-            waiting = [lane for lane in waiting if len(lane.queue)]
+        while self._free and self._ready:
+            lane = next(iter(self._ready))
+            del self._ready[lane]
+            self._start_one(lane)
+            if len(lane.queue):
+                self._ready[lane] = None
 
     def _start_one(self, lane: _Lane) -> None:
-        key = lane.queue.take() if self._free else None
+        key = lane.queue.take()
         if key is not None and not lane.park(key):
             self._free -= 1
             self._tasks.spawn(self._look(lane, key), f"{lane.controller.name}-{key}")
@@ -115,10 +121,10 @@ class _Lane:
         tasks: Tasks,
         holder: str,
         owns: Callable[[str], bool],
-        ready: Callable[[], object],
+        ready: Callable[[_Lane], object],
     ) -> None:
         self.controller = controller
-        self.queue = WorkQueue(controller.name, clock, tasks, ready)
+        self.queue = WorkQueue(controller.name, clock, tasks, lambda: ready(self))
         self.shards = Shards(
             controller.name,
             controller.shards,
@@ -135,7 +141,7 @@ class _Lane:
         self._cache = cache
         self._statuses = statuses
         for watched in controller.watches():
-            cache.subscribe(watched.kind, _adder(self.queue, watched.keys))
+            cache.subscribe(watched.kind, _adder(self.queue, watched))
 
     def park(self, key: Key) -> bool:
         """Put a key aside where its shard is not open. Return whether it was."""
@@ -200,9 +206,11 @@ class _Lane:
         self.queue.done(key)
 
 
-def _adder(queue: WorkQueue, keys: KeysOf) -> Callable[[Any, Any], None]:
+def _adder(queue: WorkQueue, watched: Watched) -> Callable[[Any, Any], None]:
     def add(before: Any, after: Any) -> None:
-        for key in keys(before, after):
-            queue.add(key)
+        for key in watched.keys(before, after):
+            seconds = watched.delay(before, after)
+            if seconds is not None:
+                queue.add_after(key, seconds)
 
     return add

@@ -21,7 +21,7 @@ from statefleet.runtime.tasks import Tasks
 
 M = TypeVar("M", bound=Message)
 
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 """The least time between two writes of one object's status, unless the later one is urgent."""
 _RETRY_SECONDS = 0.2
 

@@ -19,7 +19,14 @@ from statefleet.objects.kinds import (
 )
 from statefleet.objects.meta import controller_of
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.controller import Controller, Result, Watched, itself, unless_bound
+from statefleet.reconcile.controller import (
+    Controller,
+    Result,
+    Watched,
+    delay_of_pod,
+    delay_of_set,
+    itself,
+)
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.history import RevisionView
@@ -73,8 +80,8 @@ class StatefulSetController(Controller):
     def watches(self) -> Sequence[Watched]:
         """Return the kinds; what has no controller concerns the set whose name it bears."""
         return (
-            itself(STATEFUL_SET),
-            unless_bound(Watched(POD, _owners)),
+            itself(STATEFUL_SET, delay_of_set),
+            Watched(POD, _owners, delay_of_pod),
             Watched(CONTROLLER_REVISION, _owners),
             Watched(PERSISTENT_VOLUME_CLAIM, self._sets_of_claim),
         )
