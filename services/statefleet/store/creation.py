@@ -10,7 +10,7 @@ from statefleet.api.object.v1.verbs_pb2 import Slot
 from statefleet.errors import BadRequest
 from statefleet.objects.kinds import NAMESPACE, Kind
 from statefleet.objects.managed import write_entries
-from statefleet.objects.meta import is_deleting, to_time
+from statefleet.objects.meta import controller_of, is_controlled_by, is_deleting, to_time
 from statefleet.objects.validation import invalid
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
@@ -47,7 +47,8 @@ def decide_creation(
     if causes:
         raise invalid(kind, message.metadata.name, causes)
     strategy.allocate(message, None, draft)
-    _admit_slot(draft, kind, message.metadata.name, slot)
+    if slot is not None:
+        slot = _admit_slot(draft, kind, message.metadata, slot)
     message.metadata.managed_fields.extend(entries)
     draft.create(kind, message, slot)
 
@@ -103,6 +104,18 @@ def _name(draft: Draft, kind: Kind[Any], meta: Any) -> None:
     raise already_exists(kind, meta.name, generated=True)
 
 
-def _admit_slot(draft: Draft, kind: Kind[Any], name: str, slot: Slot | None) -> None:
-    if slot is not None and draft.state.slots.get(slot.name, 0) >= slot.limit:
-        raise conflict(kind, name, f'the slot "{slot.name}" is full')
+def _admit_slot(draft: Draft, kind: Kind[Any], meta: Any, slot: Slot) -> Slot:
+    """Return the slot as it is to be taken: objects in it that its controller has let go of take up no room."""
+    held = draft.state.slots.get(slot.name, 0)
+    if held < slot.limit:
+        return slot
+    controller = controller_of(meta)
+    let_go = 0 if controller is None else _count_let_go(draft, kind, meta.namespace, slot.name, controller.uid)
+    if held - let_go >= slot.limit:
+        raise conflict(kind, meta.name, f'the slot "{slot.name}" is full')
+    return Slot(name=slot.name, limit=slot.limit + let_go)
+
+
+def _count_let_go(draft: Draft, kind: Kind[Any], namespace: str, slot: str, controller: str) -> int:
+    entries = draft.state.list(kind.name, namespace)
+    return sum(it.slot == slot and not is_controlled_by(it.message.metadata, controller) for it in entries)

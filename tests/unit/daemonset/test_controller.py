@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -281,6 +282,23 @@ async def test_pods_are_adopted_and_released(bench: Bench) -> None:
         await bench.until(lambda: len(bench.fleet.all(POD)) == 3)
         kept = bench.fleet.find(POD, stranger.metadata.name)
         assert not kept.metadata.owner_references
+
+
+async def test_a_pod_that_was_let_go_does_not_keep_its_name_from_the_next_one(bench: Bench) -> None:
+    def has_pods(count: int) -> bool:
+        return len(bench.fleet.all(POD)) == count and bench.set.status.number_ready == 1
+
+    bench.start(nodes=1)
+    async with bench.running():
+        await bench.until_done("agent:1", 1)
+    for _ in range(2):  # Each time by a worker that does not know of what was there before.
+        there = len(bench.fleet.all(POD))
+        released = copy_of(next(pod for pod in bench.fleet.all(POD) if pod.metadata.owner_references))
+        released.metadata.labels["app"] = "elsewhere"
+        del released.metadata.owner_references[:]
+        bench.fleet.put(released)
+        async with bench.running():
+            await bench.until(partial(has_pods, there + 1))
 
 
 @pytest.mark.surface("D4.events")

@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.object.v1.verbs_pb2 import Slot
 from statefleet.errors import AlreadyExists, BadRequest, Conflict, Forbidden, Invalid, NotFound, TooLarge
 from statefleet.objects.kinds import CONFIG_MAP, NAMESPACE, POD, STATEFUL_SET
+from statefleet.objects.meta import controller_reference
 from support.objects import a_config_map, a_namespace, a_pod, a_stateful_set
 from support.opened_services import Services
 
@@ -155,6 +157,25 @@ async def test_a_slot_takes_as_many_as_it_may(services: Services) -> None:
         await services.fleet.create(a_pod("c"), slot=slot)
     await services.fleet.delete(POD, "a", "default")
     await services.fleet.create(a_pod("c"), slot=slot)
+
+
+async def test_what_its_controller_let_go_of_takes_no_room_in_a_slot(services: Services) -> None:
+    slot = Slot(name="set-uid/node-1", limit=1)
+    owner = (await services.fleet.create(a_stateful_set())).object
+
+    def owned(name: str) -> Pod:
+        pod = a_pod(name)
+        pod.metadata.owner_references.append(controller_reference(owner))
+        return pod
+
+    released = (await services.fleet.create(owned("a"), slot=slot)).object
+    with pytest.raises(Conflict, match="slot"):
+        await services.fleet.create(owned("b"), slot=slot)
+    del released.metadata.owner_references[:]
+    await services.fleet.update(released)
+    await services.fleet.create(owned("b"), slot=slot)
+    with pytest.raises(Conflict, match="slot"):
+        await services.fleet.create(owned("c"), slot=slot)
 
 
 async def test_of_creates_at_once_a_slot_takes_one(services: Services) -> None:

@@ -12,7 +12,7 @@ from statefleet.daemonset.build import new_pod, pod_name, pod_pattern
 from statefleet.daemonset.plan import BURST
 from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
 from statefleet.objects.kinds import NODE, POD
-from statefleet.objects.meta import full_name
+from statefleet.objects.meta import full_name, is_controlled_by
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor, slow_start
@@ -59,9 +59,8 @@ class Execution:
             return
         if self._pattern is None:
             self._pattern = pod_pattern(self._owner, self._update)
-        uid = self._owner.metadata.uid
-        name = pod_name(self._owner, node.metadata.uid, self._update, action.replaces)
-        slot = Slot(name=f"{uid}/{action.node}", limit=self._pods_a_node)
+        name = self._free_name(node.metadata.uid, action.replaces)
+        slot = Slot(name=f"{self._owner.metadata.uid}/{action.node}", limit=self._pods_a_node)
         try:
             await self._act.create(new_pod(self._pattern, name, action.node), slot=slot)
         except (AlreadyExists, Conflict):
@@ -71,6 +70,16 @@ class Execution:
             self._events.warning(self._owner, "FailedCreate", f"Error creating: {error.message}")
             raise
         self._events.normal(self._owner, "SuccessfulCreate", f"Created pod: {name}")
+
+    def _free_name(self, node_uid: str, replaces: str) -> str:
+        """Return the name of a node's next pod: not one that a pod has which is not, or no longer, the set's."""
+        meta = self._owner.metadata
+        while True:
+            name = pod_name(self._owner, node_uid, self._update, replaces)
+            taken = self._cache.get(POD, meta.namespace, name)
+            if taken is None or is_controlled_by(taken.metadata, meta.uid):
+                return name
+            replaces = taken.metadata.uid
 
     async def _delete(self, action: DeletePod) -> None:
         pod = self._cache.get(POD, self._owner.metadata.namespace, action.pod.name)
