@@ -182,3 +182,8 @@ def is_version_too_large(error: FleetError) -> bool:
 def cannot_listen(address: str) -> Unavailable:
     """Say that a server cannot have the address, HOST:PORT, that it is to listen on."""
     return Unavailable(f"cannot listen on {address}: it is in use, or not this machine's")
+
+
+def why_unread(error: Exception) -> str:
+    """Say why a file could not be read, for a message that names it already."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -31,6 +31,14 @@ def condition(pod: Pod, name: str) -> PodCondition | None:
     return None
 
 
+def tell_disruption(pod: Pod, reason: str, message: str, now: float) -> None:
+    """Have a pod say that it is about to end for a disruption, `now` in seconds since the Unix epoch."""
+    target = condition(pod, "DisruptionTarget") or pod.status.conditions.add(type="DisruptionTarget")
+    if target.status != "True":
+        target.last_transition_time.CopyFrom(times.to_time(now))
+    target.status, target.reason, target.message = "True", reason, message
+
+
 def is_ready(pod: Pod) -> bool:
     """Return whether the pod's Ready condition is True."""
     found = condition(pod, "Ready")

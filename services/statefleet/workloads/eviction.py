@@ -9,7 +9,7 @@ from statefleet.errors import Cause, Internal, Subject, TooManyRequests
 from statefleet.objects.budgets import INSUFFICIENT_PODS, SYNC_FAILED, disruption_allowed
 from statefleet.objects.kinds import POD, POD_DISRUPTION_BUDGET
 from statefleet.objects.meta import is_deleting, to_time
-from statefleet.objects.pods import condition, is_ready, is_terminal
+from statefleet.objects.pods import is_ready, is_terminal, tell_disruption
 from statefleet.objects.selectors import LabelSelector
 from statefleet.store.deletion import decide_deletion
 from statefleet.store.draft import Draft
@@ -20,7 +20,6 @@ from statefleet.store.strategy import Strategy
 _UNCONFIRMED_LIMIT = 2000
 """How many evicted pods a budget may wait to see go before it allows no more."""
 _RETRY_SECONDS = 10
-_TARGET = "DisruptionTarget"
 
 
 def decide_eviction(draft: Draft, strategy: Strategy[Pod], request: EvictRequest) -> tuple[Pod, bool]:
@@ -120,8 +119,5 @@ def _disallow(budget: PodDisruptionBudget, now: float) -> None:
 def _disrupted(stored: Entry, now: float) -> Pod:
     """Return a copy of the pod with the condition that says that it was evicted."""
     pod: Pod = stored.copy()
-    target = condition(pod, _TARGET) or pod.status.conditions.add(type=_TARGET)
-    if target.status != "True":
-        target.last_transition_time.CopyFrom(to_time(now))
-    target.status, target.reason, target.message = "True", "EvictionByEvictionAPI", "Eviction API: evicting"
+    tell_disruption(pod, "EvictionByEvictionAPI", "Eviction API: evicting", now)
     return pod

@@ -14,7 +14,7 @@ from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions
 from statefleet.node_lifecycle.consequences import NOT_READY, OUT_OF_SERVICE, UNREACHABLE, readiness
 from statefleet.objects.kinds import NODE, POD, STATEFUL_SET
 from statefleet.objects.meta import is_deleting
-from statefleet.objects.pods import is_ready
+from statefleet.objects.pods import condition, is_ready
 from support.objects import a_pod, a_stateful_set
 from support.working_fleet import Cable, WorkingFleet, is_well
 
@@ -58,7 +58,9 @@ async def test_a_lost_node_is_tainted_and_its_pods_are_not_ready_then_evicted_an
     unready = await working.until_shown(POD, "web", lambda pod: not is_ready(pod))
     assert not is_deleting(unready.metadata)
     assert unready.status.phase == "Running"
-    await until_evicted(working, "web")
+    target = condition(await until_evicted(working, "web"), "DisruptionTarget")
+    assert target is not None
+    assert (target.status, target.reason) == ("True", "DeletionByTaintManager")
     assert await working.events("web", "NodeNotReady")
     assert await working.events("web", "TaintManagerEviction")
     working.clock.leap(3600)

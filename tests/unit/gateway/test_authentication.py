@@ -87,3 +87,10 @@ def test_nobody_is_taken_for_somebody_whose_name_cannot_be_written(name: str) ->
     for asked in ((name, []), ("ann", [name])):
         with pytest.raises(BadRequest, match="printable"):
             impersonated(admin, *asked)
+
+
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.csv"
+    with pytest.raises(BadRequest) as caught:
+        StaticTokens.read(path)
+    assert caught.value.message == f"{path}: the tokens cannot be read: No such file or directory"

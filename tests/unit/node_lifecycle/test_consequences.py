@@ -1,10 +1,15 @@
 """What a node's conditions mean for its taints and pods."""
 
+from collections.abc import Callable
+
 import pytest
 
+from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.node_lifecycle.consequences import (
+    bereft,
     dated,
     evict_at,
+    evicted,
     is_failed,
     is_out_of_service,
     needs_attention,
@@ -12,6 +17,7 @@ from statefleet.node_lifecycle.consequences import (
     wanted_taints,
 )
 from statefleet.objects.pods import is_ready
+from statefleet.objects.times import seconds
 from support.objects import a_node, a_pod, running
 from support.scheduling import make_taint, tolerate
 
@@ -138,3 +144,30 @@ def test_a_pod_of_a_lost_node_is_not_ready_and_keeps_the_rest_of_its_status():
     assert (changed["Ready"].status, changed["PodScheduled"].status) == ("False", "True")
     assert changed["Ready"].last_transition_time.seconds == int(NOW)
     assert is_ready(pod)
+
+
+@pytest.mark.parametrize(
+    ("tell", "phase", "reason", "message"),
+    [
+        (evicted, "Running", "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"),
+        (bereft, "Failed", "DeletionByPodGC", "PodGC: node no longer exists"),
+    ],
+)
+def test_a_pod_says_why_it_is_going_to_be_deleted(
+    tell: Callable[[Pod, float], Pod], phase: str, reason: str, message: str
+) -> None:
+    before = a_pod("web")
+    before.status.phase = "Running"
+    before.status.conditions.add(type="DisruptionTarget", status="False")
+    after = tell(before, NOW)
+    (target,) = after.status.conditions
+    assert (after.status.phase, target.status, target.reason, target.message) == (phase, "True", reason, message)
+    assert seconds(target.last_transition_time) == NOW
+    assert tell(after, NOW + 60) == after
+    assert before.status.phase == "Running"
+
+
+def test_a_pod_that_has_ended_before_its_node_is_gone_has_not_failed() -> None:
+    done = a_pod("web")
+    done.status.phase = "Succeeded"
+    assert bereft(done, NOW).status.phase == "Succeeded"

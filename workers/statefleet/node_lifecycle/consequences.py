@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.core.v1.scheduling_pb2 import Taint
-from statefleet.objects.pods import condition
+from statefleet.objects.pods import condition, is_terminal, tell_disruption
 from statefleet.objects.times import seconds, to_time
 from statefleet.scheduling.node_affinity import covers
 
@@ -112,4 +112,22 @@ def not_ready(pod: Pod, now: float) -> Pod:
         if found is not None and found.status == "True":
             found.status, found.reason = "False", "NodeNotReady"
             found.last_transition_time.CopyFrom(to_time(now))
+    return changed
+
+
+def evicted(pod: Pod, now: float) -> Pod:
+    """Return a pod with the status of one that must leave its node for a taint."""
+    changed = Pod()
+    changed.CopyFrom(pod)
+    tell_disruption(changed, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now)
+    return changed
+
+
+def bereft(pod: Pod, now: float) -> Pod:
+    """Return a pod with the status of one whose node is gone: whatever of it had not ended has failed."""
+    changed = Pod()
+    changed.CopyFrom(pod)
+    if not is_terminal(pod):
+        changed.status.phase = "Failed"
+    tell_disruption(changed, "DeletionByPodGC", "PodGC: node no longer exists", now)
     return changed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from statefleet.api.core.v1.node_pb2 import Node
@@ -10,8 +10,10 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.core.v1.scheduling_pb2 import Taint
 from statefleet.errors import Conflict, NotFound
 from statefleet.node_lifecycle.consequences import (
+    bereft,
     dated,
     evict_at,
+    evicted,
     is_failed,
     is_out_of_service,
     needs_attention,
@@ -72,7 +74,7 @@ class NodeLifecycle(Controller):
         try:
             await act.fleet.get(NODE, name)
         except NotFound:
-            await self._delete(pods, act, grace_period_seconds=0)
+            await self._end(pods, bereft, act, grace_period_seconds=0)
 
     async def _see_to_pods(self, node: Node, now: float, act: Executor) -> float | None:
         """Act on the pods of a node. Return in how many seconds to look again, None for not."""
@@ -85,7 +87,8 @@ class NodeLifecycle(Controller):
         if is_failed(node):
             self._mark_not_ready(node, pods, now, act)
         if is_out_of_service(node):
-            await self._delete([pod for pod in pods if is_deleting(pod.metadata)], act, grace_period_seconds=0)
+            leaving = [pod for pod in pods if is_deleting(pod.metadata)]
+            await _each(partial(act.delete, grace_period_seconds=0), leaving)
         staying = [pod for pod in pods if not is_deleting(pod.metadata) and not is_terminal(pod)]
         times = [(pod, evict_at(pod, taints, now)) for pod in staying]
         await self._evict([pod for pod, due in times if due is not None and due <= now], act)
@@ -104,14 +107,24 @@ class NodeLifecycle(Controller):
     async def _evict(self, pods: Sequence[Pod], act: Executor) -> None:
         for pod in pods:
             self._recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {full_name(pod.metadata)}")
-        await self._delete(pods, act)
+        await self._end(pods, evicted, act)
 
-    @staticmethod
-    async def _delete(pods: Sequence[Pod], act: Executor, *, grace_period_seconds: int | None = None) -> None:
-        delete = partial(act.delete, grace_period_seconds=grace_period_seconds)
-        for error in await slow_start([partial(delete, pod) for pod in pods]):
-            if not isinstance(error, (NotFound, Conflict)):
-                raise error
+    async def _end(
+        self,
+        pods: Iterable[Pod],
+        told: Callable[[Pod, float], Pod],
+        act: Executor,
+        grace_period_seconds: int | None = None,
+    ) -> None:
+        """Delete pods, each of which says before why it ends."""
+
+        async def end(pod: Pod) -> None:
+            explained = told(pod, self._clock.now())
+            if explained.status != pod.status:
+                await act.update_status(explained)
+            await act.delete(pod, grace_period_seconds=grace_period_seconds)
+
+        await _each(end, pods)
 
     def _keys_of_pod(self, _before: Pod | None, after: Pod | None) -> Iterable[Key]:
         """Return the node of a pod, unless it is well and there is nothing to decide: so it is for nearly all."""
@@ -120,3 +133,10 @@ class NodeLifecycle(Controller):
             node = self._cache.get(NODE, "", name)
             if node is None or needs_attention(node):
                 yield Key("", name)
+
+
+async def _each(end: Callable[[Pod], Awaitable[object]], pods: Iterable[Pod]) -> None:
+    """Have each pod ended. One that has changed or gone meanwhile is left to the next look."""
+    for error in await slow_start([partial(end, pod) for pod in pods]):
+        if not isinstance(error, (NotFound, Conflict)):
+            raise error
