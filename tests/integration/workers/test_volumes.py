@@ -142,6 +142,23 @@ async def test_a_pod_waits_for_its_claim(working, claims, problem):
     await working.until_shown(POD, "web", lambda pod: pod.status.phase == "Running")
 
 
+async def test_a_claim_for_one_pod_alone_is_had_by_one_at_a_time(working):
+    await working.with_nodes("a", "b")
+    claim = a_claim()
+    claim.spec.access_modes[:] = ["ReadWriteOncePod"]
+    await working.create(claim)
+    await working.create(using("first", "data"))
+    await working.until_shown(POD, "first", lambda pod: pod.status.phase == "Running")
+    await working.create(using("second", "data"))
+    pod = await working.until_shown(POD, "second", why)
+    assert why(pod) == (
+        "0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and"
+        " ReadWriteOncePod access mode."
+    )
+    await working.fleet.delete(POD, "first", "default")
+    await working.until_shown(POD, "second", lambda pod: pod.status.phase == "Running")
+
+
 async def test_a_claim_is_bound_to_the_smallest_volume_that_will_do(working):
     for name, size in (("tiny", "1Mi"), ("big", "9Gi"), ("fit", "2Gi")):
         await working.create(a_volume(name, size=size))

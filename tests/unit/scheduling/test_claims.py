@@ -13,6 +13,7 @@ from statefleet.scheduling.claims import NO_PROVISIONER, VolumePlan, claims_view
 from support.scheduling import make_pod
 
 ELSEWHERE = "node(s) had volume node affinity conflict"
+IN_USE = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
 NONE = "node(s) didn't find available persistent volumes to bind"
 
 
@@ -22,6 +23,8 @@ class MemoryStorage:
     all_volumes: dict[str, PersistentVolume] = field(default_factory=dict)
     classes: dict[str, StorageClass] = field(default_factory=dict)
     nodes: tuple[str, ...] = ("a", "b")
+    used: tuple[str, ...] = ()
+    """Claims that another pod uses."""
 
     def claim(self, name):
         return self.claims.get(name)
@@ -37,6 +40,9 @@ class MemoryStorage:
 
     def has_node(self, name):
         return name in self.nodes
+
+    def is_used(self, claim, besides):
+        return claim in self.used
 
 
 def using(*claims: str) -> Pod:
@@ -189,3 +195,13 @@ def test_no_volume_is_made_for_a_claim_that_selects_among_those_there_are():
     fast = a_volume("v", "a")
     fast.metadata.labels["kind"] = "fast"
     assert refusals(using("data"), storage(claim, fast)) == {"a": "", "b": NONE}
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("ReadWriteOncePod", True), ("ReadWriteOnce", False)])
+def test_a_claim_for_one_pod_alone_keeps_the_next_off_every_node(mode: str, refused: bool) -> None:
+    claim = a_claim("data", volume="v1")
+    claim.spec.access_modes[:] = [mode]
+    storage = MemoryStorage({"data": claim}, {"v1": a_volume("v1")}, used=("data",))
+    view = claims_view(using("data"), storage)
+    assert view.matters is refused
+    assert view.refusal("a", {}) == (IN_USE if refused else "")

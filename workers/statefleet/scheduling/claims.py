@@ -20,6 +20,7 @@ from statefleet.volumes.matching import WAITS_FOR_CONSUMER, free_volumes, kept_v
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 """The provisioner of classes whose volumes are made by hand."""
 _ELSEWHERE = "node(s) had volume node affinity conflict"
+_IN_USE = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
 _NONE_TO_BIND = "node(s) didn't find available persistent volumes to bind"
 
 
@@ -40,6 +41,9 @@ class Storage(Protocol):
 
     def has_node(self, name: str) -> bool:
         """Return whether there is such a node."""
+
+    def is_used(self, claim: str, besides: str) -> bool:
+        """Return whether a pod that has its node uses a claim, besides the pod of a uid."""
 
 
 @dataclass(slots=True)
@@ -79,12 +83,21 @@ class ClaimsView:
     """Why the pod cannot have a node yet; empty where nothing stands in the way."""
     waits: bool = False
     """Whether a volume is on its way, after which the pod needs another look."""
+    in_use: bool = False
+    """Whether one of them is for one pod alone, and another has it."""
     places: list[NodeRule] = field(default_factory=list)
     """Where the volumes are that are bound already."""
     unbound: list[UnboundClaim] = field(default_factory=list)
 
+    @property
+    def matters(self) -> bool:
+        """Whether claims may keep the pod off a node."""
+        return self.in_use or bool(self.places or self.unbound)
+
     def refusal(self, name: str, labels: Mapping[str, str]) -> str:
         """Return why volumes keep the pod off a node, empty where they do not."""
+        if self.in_use:
+            return _IN_USE
         for place in self.places:
             if not place.matches(name, labels):
                 return _ELSEWHERE
@@ -117,14 +130,16 @@ def claims_view(pod: Pod, storage: Storage) -> ClaimsView:
     view = ClaimsView()
     for source in pod.spec.volumes:
         if source.volume_source.HasField("persistent_volume_claim"):
-            _add(view, source.volume_source.persistent_volume_claim.claim_name, storage)
+            _add(view, source.volume_source.persistent_volume_claim.claim_name, pod.metadata.uid, storage)
         if view.problem or view.waits:
             break
     return view
 
 
-def _add(view: ClaimsView, name: str, storage: Storage) -> None:
+def _add(view: ClaimsView, name: str, pod: str, storage: Storage) -> None:
     claim = storage.claim(name)
+    if claim is not None and "ReadWriteOncePod" in claim.spec.access_modes and storage.is_used(name, besides=pod):
+        view.in_use = True
     if claim is None:
         view.problem = f'persistentvolumeclaim "{name}" not found'
     elif is_deleting(claim.metadata):

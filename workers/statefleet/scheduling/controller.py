@@ -108,7 +108,7 @@ class Scheduling(Controller):
         if claims.problem:
             return self._unschedulable(key, placed, self._chooser.explain_all(claims.problem), act)
         observed = self._cache.version(WORKLOADS)
-        choice = self._chooser.choose(placed, claims if claims.places or claims.unbound else None)
+        choice = self._chooser.choose(placed, claims if claims.matters else None)
         if isinstance(choice, Unschedulable):
             return self._unschedulable(key, placed, choice.message, act)
         plan = self._plan_volumes(claims, choice.node)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, PersistentVolumeClaim
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
-from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, STORAGE_CLASS
+from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, STORAGE_CLASS
+from statefleet.objects.pods import is_terminal
 from statefleet.reconcile.cache import Cache
 from statefleet.scheduling.fleet_view import FleetView
 
@@ -38,3 +39,13 @@ class CachedStorage:
     def has_node(self, name: str) -> bool:
         """Return whether there is such a node."""
         return name in self._fleet.nodes
+
+    def is_used(self, claim: str, besides: str) -> bool:
+        """Return whether a pod that has its node uses a claim, besides the pod of a uid."""
+        return any(
+            pod.metadata.uid != besides
+            and not is_terminal(pod)
+            and (pod.spec.node_name or self._fleet.node_of(pod.metadata.uid))
+            and any(each.volume_source.persistent_volume_claim.claim_name == claim for each in pod.spec.volumes)
+            for pod in self._cache.list(POD, self._namespace)
+        )
