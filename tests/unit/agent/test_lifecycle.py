@@ -3,6 +3,7 @@
 import pytest
 
 from statefleet.agent.containers import (
+    Command,
     ContainerLife,
     Event,
     Pull,
@@ -246,3 +247,45 @@ def test_termination_asked_for_again_stops_with_the_shorter_grace():
     assert pod.terminate(1) == [Stop("c", 1)]
     assert hear(pod, Signal.STOPPED) == [Release()]
     assert pod.terminate(0) == []
+
+
+def declare(pod: PodMachine, image: str, grace: int = 30) -> list[Command]:
+    newer = Pod()
+    newer.CopyFrom(pod.pod)
+    newer.spec.containers[0].image = image
+    newer.spec.termination_grace_period_seconds = grace
+    pod.pod = newer
+    return pod.redefine()
+
+
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+def test_a_container_that_runs_is_started_anew_with_a_new_image_whatever_the_policy(policy):
+    pod = machine("c", restart_policy=policy)
+    pod.begin()
+    run(pod)
+    life = pod.containers["c"]
+    assert declare(pod, "web:2") == [Stop("c", 30.0)]
+    assert (life.spec.image, declare(pod, "web:2")) == ("web:1", [])
+    assert hear(pod, Signal.STOPPED, now=4.0) == [Pull("c")]
+    assert (life.spec.image, life.restarts, pod.phase) == ("web:2", 1, "Running")
+    assert hear(pod, Signal.PULLED) == [Start("c", 2)]
+    hear(pod, Signal.STARTED, attempt=2)
+    assert declare(pod, "web:2") == []
+
+
+def test_an_image_that_cannot_be_pulled_can_be_put_right():
+    pod = machine("c")
+    pod.begin()
+    again = hear(pod, Signal.PULL_FAILED)[-1]
+    assert declare(pod, "web:2") == []
+    assert pod.handle(again.event, again.seconds) == [Pull("c")]
+    assert pod.containers["c"].spec.image == "web:2"
+
+
+def test_a_pod_that_is_ended_while_a_container_changes_its_image_ends():
+    pod = machine("c")
+    pod.begin()
+    run(pod)
+    declare(pod, "web:2")
+    pod.terminate(5.0)
+    assert hear(pod, Signal.STOPPED, now=4.0) == [Release()]

@@ -338,3 +338,27 @@ async def test_a_status_that_is_refused_is_not_sent_again_and_again(tasks):
     runner_of(make_pod(), recorder, tasks).begin()
     await settle()
     assert len(recorder.statuses) == 1
+
+
+async def test_a_new_declaration_is_acted_on_and_reported_with_its_generation(tasks):
+    recorder = Recorder()
+    pod = make_pod()
+    pod.metadata.generation = 1
+    runner = runner_of(pod, recorder, tasks)
+    runner.begin()
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    assert recorder.statuses[-1].observed_generation == 1
+    newer = Pod()
+    newer.CopyFrom(pod)
+    newer.metadata.generation = 2
+    newer.spec.containers[0].image = "web:2"
+    runner.observe(newer)
+    await recorder.until(
+        lambda status: status.container_statuses[0].image == "web:2" and status.observed_generation == 2
+    )
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    status = recorder.statuses[-1]
+    (container,) = status.container_statuses
+    assert status.observed_generation == 2
+    assert (container.restart_count, container.last_state.terminated.exit_code) == (1, 0)
+    assert {each.observed_generation for each in status.conditions if each.type == "Ready"} == {2}

@@ -25,6 +25,7 @@ from statefleet.agent.containers import (
     Waiting,
     Wake,
 )
+from statefleet.api.core.v1.container_pb2 import Container
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.objects.pods import is_sidecar
 from statefleet.objects.times import go_duration
@@ -117,6 +118,20 @@ class PodMachine:
         """Note that the node refuses the pod."""
         self.rejected = (reason, message)
 
+    def redefine(self) -> list[Command]:
+        """Return the commands that give containers the images that the pod declares now, whatever its policy."""
+        commands: list[Command] = []
+        for spec in (*self.pod.spec.init_containers, *self.pod.spec.containers):
+            life = self.containers.get(spec.name)
+            if life is None or spec.image == (life.redefined or life.spec).image:
+                continue
+            if isinstance(life.state, Running):
+                life.redefined = spec
+                commands.append(Stop(life.name, float(self.pod.spec.termination_grace_period_seconds)))
+            else:
+                _take_up(life, spec)
+        return commands
+
     def terminate(self, grace: float) -> list[Command]:
         """Return the commands that end the pod; `grace` in seconds. Asked for again, a shorter one holds."""
         if self.released:
@@ -180,6 +195,9 @@ class PodMachine:
         if self.terminating:
             if not any(isinstance(other.state, Running) for other in self.containers.values()):
                 yield from self._release()
+        elif life.redefined is not None:
+            _take_up(life, life.redefined)
+            yield from self._restart(life, end)
         elif self._restarts(life, end):
             yield from self._restart(life, end)
         else:
@@ -240,3 +258,8 @@ def _start_or_pull(life: ContainerLife) -> Command:
 
 def _back_off(failures: int) -> float:
     return min(BACK_OFF_FIRST * 2.0**failures, BACK_OFF_LIMIT)
+
+
+def _take_up(life: ContainerLife, spec: Container) -> None:
+    """Have a container be another from its next start on."""
+    life.spec, life.redefined, life.pulled, life.failures = spec, None, False, 0

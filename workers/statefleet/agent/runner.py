@@ -108,12 +108,15 @@ class PodRunner:
 
     def observe(self, pod: Pod) -> None:
         """Take a newer version of the pod; end it where it is marked for deletion."""
+        declared_anew = pod.metadata.generation != self.pod.metadata.generation
         self.machine.pod = pod
         if pod.metadata.HasField("deletion_timestamp"):
             grace = float(pod.metadata.deletion_grace_period_seconds)
             if grace < self._grace:
                 self._grace = grace
                 self._drain(lambda: self.machine.terminate(grace))
+        elif declared_anew:
+            self._drain(self.machine.redefine)
         elif pod.spec.readiness_gates:
             self._report()  # Whether it is ready is for others to say too.
         else:

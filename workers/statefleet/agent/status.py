@@ -27,6 +27,7 @@ def pod_status(machine: PodMachine, *, host_ip: str, pod_ip: str, now: float) ->
     """
     before = machine.pod.status
     status = PodStatus(phase=machine.phase, host_ip=host_ip, qos_class=before.qos_class)
+    status.observed_generation = machine.pod.metadata.generation
     status.host_ips.add(ip=host_ip)
     status.start_time.CopyFrom(before.start_time if before.HasField("start_time") else to_time(now))
     if machine.rejected:
@@ -66,6 +67,7 @@ def _conditions(status: PodStatus, before: PodStatus, machine: PodMachine, now: 
     for kind in _OURS:
         value, why, message = wanted[kind]
         condition = status.conditions.add(type=kind, status="True" if value else "False")
+        condition.observed_generation = machine.pod.metadata.generation
         if why:
             condition.reason = why
         if message:
