@@ -276,10 +276,24 @@ def test_a_container_that_runs_is_started_anew_with_a_new_image_whatever_the_pol
 def test_an_image_that_cannot_be_pulled_can_be_put_right():
     pod = machine("c")
     pod.begin()
-    again = hear(pod, Signal.PULL_FAILED)[-1]
-    assert declare(pod, "web:2") == []
-    assert pod.handle(again.event, again.seconds) == [Pull("c")]
-    assert pod.containers["c"].spec.image == "web:2"
+    shown, again = hear(pod, Signal.PULL_FAILED)
+    life = pod.containers["c"]
+    assert declare(pod, "web:2") == [Pull("c")]
+    assert pod.handle(shown.event, shown.seconds) == pod.handle(again.event, again.seconds) == []
+    assert (life.spec.image, waiting_reason(life)) == ("web:2", "ContainerCreating")
+    assert hear(pod, Signal.PULL_FAILED)[-1].seconds == again.seconds
+
+
+def test_a_crash_loop_can_be_put_right():
+    pod = machine("c")
+    pod.begin()
+    run(pod)
+    for attempt in (1, 2):
+        hear(pod, Signal.STARTED, attempt=attempt)
+        (again,) = hear(pod, Signal.EXITED, now=1.0, attempt=attempt, exit_code=1)
+    assert waiting_reason(pod.containers["c"]) == "CrashLoopBackOff"
+    assert declare(pod, "web:2") == [Pull("c")]
+    assert pod.handle(again.event, again.seconds) == []
 
 
 def test_a_pod_that_is_ended_while_a_container_changes_its_image_ends():

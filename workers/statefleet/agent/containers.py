@@ -54,6 +54,8 @@ class ContainerLife:
     ready: bool = False
     failures: int = 0
     """Failed pulls or quick exits in a row: the back-off's exponent."""
+    backs_off: bool = False
+    """Whether the next try waits for its time."""
     redefined: Container | None = None
     """What the container is to be from its next start on, where it was told to end for that."""
 

@@ -128,8 +128,11 @@ class PodMachine:
             if isinstance(life.state, Running):
                 life.redefined = spec
                 commands.append(Stop(life.name, float(self.pod.spec.termination_grace_period_seconds)))
-            else:
-                _take_up(life, spec)
+                continue
+            _take_up(life, spec)
+            if life.backs_off:
+                life.state = Waiting("ContainerCreating")
+                commands += self._retry(life)
         return commands
 
     def terminate(self, grace: float) -> list[Command]:
@@ -158,7 +161,7 @@ class PodMachine:
             case Signal.START_FAILED:
                 yield from self._failed_to_begin(life, event, "RunContainerError")
             case Signal.SHOW_BACK_OFF:
-                if isinstance(life.state, Waiting):
+                if isinstance(life.state, Waiting) and life.state.reason == "ErrImagePull":
                     life.state = Waiting("ImagePullBackOff", f'Back-off pulling image "{life.spec.image}"')
             case Signal.RETRY:
                 yield from self._retry(life)
@@ -176,13 +179,15 @@ class PodMachine:
         life.state = Waiting(event.reason or reason, event.message)
         delay = _back_off(life.failures)
         life.failures += 1
+        life.backs_off = True
         if event.signal is Signal.PULL_FAILED and life.state.reason == "ErrImagePull":
             yield Wake(min(PULL_ERROR_SHOWN, delay), Event(Signal.SHOW_BACK_OFF, life.name))
         yield Wake(delay, Event(Signal.RETRY, life.name))
 
     def _retry(self, life: ContainerLife) -> Iterator[Command]:
-        if self.terminating or isinstance(life.state, Running):
+        if self.terminating or not life.backs_off:
             return
+        life.backs_off = False
         yield _start_or_pull(life)
 
     def _ended(self, life: ContainerLife, event: Event, now: float) -> Iterator[Command]:
@@ -216,7 +221,7 @@ class PodMachine:
         delay = _back_off(life.failures - 2)
         told = go_duration(int(delay * 1000))
         text = f"back-off {told} restarting failed container={life.name} pod={self.pod_name}"
-        life.state = Waiting("CrashLoopBackOff", text)
+        life.state, life.backs_off = Waiting("CrashLoopBackOff", text), True
         yield Wake(delay, Event(Signal.RETRY, life.name))
 
     def _restarts(self, life: ContainerLife, state: State) -> bool:
