@@ -184,6 +184,6 @@ def cannot_listen(address: str) -> Unavailable:
     return Unavailable(f"cannot listen on {address}: it is in use, or not this machine's")
 
 
-def why_unread(error: Exception) -> str:
-    """Say why a file could not be read, for a message that names it already."""
+def without_path(error: Exception) -> str:
+    """Return what an error says without the path that an OSError adds, for a message that names it already."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

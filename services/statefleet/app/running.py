@@ -13,7 +13,7 @@ from typing import Any
 import click
 import uvloop
 
-from statefleet.errors import FleetError
+from statefleet.errors import FleetError, without_path
 from statefleet.runtime import logging
 from statefleet.store.state import LevelTooNewError
 
@@ -67,7 +67,7 @@ def _on_signals(act: Callable[[], object]) -> None:
 
 
 def _explained(error: OSError) -> str:
-    text = error.strerror or str(error)
+    text = without_path(error)
     return f"{error.filename}: {text}" if error.filename else text
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 import click
 import yaml
 
-from statefleet.errors import why_unread
+from statefleet.errors import without_path
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def _document(option: str, path: Path | None) -> Mapping[Any, Any]:
     try:
         document = yaml.safe_load(path.read_text()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise click.UsageError(f"{option}: {path} cannot be read: {why_unread(error)}") from error
+        raise click.UsageError(f"{option}: {path} cannot be read: {without_path(error)}") from error
     if not isinstance(document, Mapping):
         raise click.UsageError(f"{option}: {path} must be a mapping of settings, such as security_protocol: SSL")
     return document

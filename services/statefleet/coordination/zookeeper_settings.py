@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from statefleet.errors import Invalid
+from statefleet.errors import Invalid, without_path
 from statefleet.network import MOST_PORT, parse_port
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s/:,@\[\]]+)(:(?P<port>\d+))?")
@@ -65,7 +65,7 @@ class ZooKeeperSettings:
                 context.load_cert_chain(self.certificate, self.key, self.key_password)
         except OSError as error:
             given = f"{self.ca!r}" if named == "ca" else f"{self.certificate!r} with key {self.key!r}"
-            raise Invalid(f"{named} {given} of ZooKeeper cannot be used: {error.strerror or error}") from None
+            raise Invalid(f"{named} {given} of ZooKeeper cannot be used: {without_path(error)}") from None
         context.check_hostname = self.check_hostname
         return context
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from statefleet.errors import BadRequest, Forbidden, Unauthorized, why_unread
+from statefleet.errors import BadRequest, Forbidden, Unauthorized, without_path
 from statefleet.rpc.identity import AUTHENTICATED_GROUP, MASTERS_GROUP, Identity
 
 _log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class StaticTokens:
                         raise ValueError(f"the token of line {number} stands there twice")
                     owners[token] = owner
         except (OSError, ValueError, csv.Error) as error:
-            raise BadRequest(f"{path}: the tokens cannot be read: {why_unread(error)}") from error
+            raise BadRequest(f"{path}: the tokens cannot be read: {without_path(error)}") from error
         return cls(owners)
 
     def owner(self, token: str) -> Identity | None:

@@ -66,6 +66,14 @@ def is_terminal(pod: Pod) -> bool:
     return pod.status.phase in _TERMINAL
 
 
+def claim_names(pod: Pod) -> list[str]:
+    """Return the names of the claims that a pod mounts."""
+    sources = (volume.volume_source for volume in pod.spec.volumes)
+    return [
+        source.persistent_volume_claim.claim_name for source in sources if source.HasField("persistent_volume_claim")
+    ]
+
+
 def is_sidecar(container: Container) -> bool:
     """Return whether an init container keeps running beside the main ones."""
     return container.restart_policy == "Always"

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from statefleet.errors import BadRequest, Unavailable, why_unread
+from statefleet.errors import BadRequest, Unavailable, without_path
 
 KEY_BYTES = 32
 _MARK = b"\xf7\x01"
@@ -76,7 +76,7 @@ class Keyring:
         try:
             return cls.parse(path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
-            raise BadRequest(f"{path}: the encryption keys cannot be read: {why_unread(error)}") from error
+            raise BadRequest(f"{path}: the encryption keys cannot be read: {without_path(error)}") from error
 
     def seal(self, payload: bytes, place: bytes) -> bytes:
         """Return a record sealed. It opens only for the same `place`, such as the name of its log."""

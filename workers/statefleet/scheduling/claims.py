@@ -14,6 +14,7 @@ from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, Persi
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.objects.meta import SELECTED_NODE_ANNOTATION, is_deleting
+from statefleet.objects.pods import claim_names
 from statefleet.scheduling.node_affinity import NodeRule
 from statefleet.volumes.matching import WAITS_FOR_CONSUMER, free_volumes, kept_volume
 
@@ -128,9 +129,8 @@ class ClaimsView:
 def claims_view(pod: Pod, storage: Storage) -> ClaimsView:
     """Return what a pod's claims mean for its node."""
     view = ClaimsView()
-    for source in pod.spec.volumes:
-        if source.volume_source.HasField("persistent_volume_claim"):
-            _add(view, source.volume_source.persistent_volume_claim.claim_name, pod.metadata.uid, storage)
+    for name in claim_names(pod):
+        _add(view, name, pod.metadata.uid, storage)
         if view.problem or view.waits:
             break
     return view

@@ -20,7 +20,7 @@ from statefleet.objects.kinds import (
     WORKLOADS,
 )
 from statefleet.objects.meta import SELECTED_NODE_ANNOTATION, is_deleting, version_of
-from statefleet.objects.pods import condition, is_terminal
+from statefleet.objects.pods import claim_names, condition, is_terminal
 from statefleet.objects.times import to_time
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched
@@ -149,9 +149,8 @@ class Scheduling(Controller):
                 self._fleet.place(PlacedPod.of(pod), node)
 
     def _node_of_claims(self, pod: Pod) -> str:
-        for source in pod.spec.volumes:
-            name = source.volume_source.persistent_volume_claim.claim_name
-            claim = self._cache.get(PERSISTENT_VOLUME_CLAIM, pod.metadata.namespace, name) if name else None
+        for name in claim_names(pod):
+            claim = self._cache.get(PERSISTENT_VOLUME_CLAIM, pod.metadata.namespace, name)
             if claim is not None and SELECTED_NODE_ANNOTATION in claim.metadata.annotations:
                 return str(claim.metadata.annotations[SELECTED_NODE_ANNOTATION])
         return ""
@@ -225,8 +224,7 @@ class Scheduling(Controller):
     ) -> Iterable[Key]:
         claim: Any = after if after is not None else before
         for pod in self._cache.by_node(""):
-            names = (source.volume_source.persistent_volume_claim.claim_name for source in pod.spec.volumes)
-            if pod.metadata.namespace == claim.metadata.namespace and claim.metadata.name in names:
+            if pod.metadata.namespace == claim.metadata.namespace and claim.metadata.name in claim_names(pod):
                 yield key_of(pod)
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:

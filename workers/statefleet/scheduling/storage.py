@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolume, PersistentVolumeClaim
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.objects.kinds import PERSISTENT_VOLUME, PERSISTENT_VOLUME_CLAIM, POD, STORAGE_CLASS
-from statefleet.objects.pods import is_terminal
+from statefleet.objects.pods import claim_names, is_terminal
 from statefleet.reconcile.cache import Cache
 from statefleet.scheduling.fleet_view import FleetView
 
@@ -46,6 +46,6 @@ class CachedStorage:
             pod.metadata.uid != besides
             and not is_terminal(pod)
             and (pod.spec.node_name or self._fleet.node_of(pod.metadata.uid))
-            and any(each.volume_source.persistent_volume_claim.claim_name == claim for each in pod.spec.volumes)
+            and claim in claim_names(pod)
             for pod in self._cache.list(POD, self._namespace)
         )

@@ -18,7 +18,7 @@ from statefleet.objects.meta import (
     is_deleting,
     remove_finalizer,
 )
-from statefleet.objects.pods import is_terminal
+from statefleet.objects.pods import claim_names, is_terminal
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.controller import Controller, Result, Watched, itself
 from statefleet.reconcile.events import EventRecorder
@@ -184,14 +184,6 @@ class Claims(Controller):
         if before is None or (after is not None and not is_terminal(after)):
             return []
         return [Key(before.metadata.namespace, name) for name in claim_names(before)]
-
-
-def claim_names(pod: Pod) -> list[str]:
-    """Return the names of the claims that a pod mounts."""
-    sources = (volume.volume_source for volume in pod.spec.volumes)
-    return [
-        source.persistent_volume_claim.claim_name for source in sources if source.HasField("persistent_volume_claim")
-    ]
 
 
 def _is_used(claim: PersistentVolumeClaim, pods: Iterable[Pod]) -> bool:
