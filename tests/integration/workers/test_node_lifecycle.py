@@ -78,6 +78,20 @@ async def test_pods_of_a_lost_node_go_when_the_node_is_deleted(working):
     await working.until_gone(POD, "web")
 
 
+async def test_a_pod_that_others_hold_when_its_node_is_gone_has_failed_for_that(working):
+    agent = await working.with_nodes("node")
+    pod = a_pod("web")
+    pod.metadata.finalizers.append("example.com/hold")
+    await working.create(pod)
+    await working.until_shown(POD, "web", is_ready)
+    await lose(working, agent, "node")
+    await working.fleet.delete(NODE, "node")
+    held = await working.until_shown(POD, "web", lambda pod: is_deleting(pod.metadata))
+    target = condition(held, "DisruptionTarget")
+    assert target is not None
+    assert (held.status.phase, target.reason) == ("Failed", "DeletionByPodGC")
+
+
 async def test_pods_that_are_not_evicted_yet_go_with_the_node_too(working):
     agent = await working.with_nodes("node")
     await a_running_pod(working)

@@ -155,8 +155,22 @@ async def test_a_claim_for_one_pod_alone_is_had_by_one_at_a_time(working):
         "0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and"
         " ReadWriteOncePod access mode."
     )
+    assert not await working.events("first", "FailedScheduling")
     await working.fleet.delete(POD, "first", "default")
     await working.until_shown(POD, "second", lambda pod: pod.status.phase == "Running")
+
+
+async def test_of_pods_that_wait_for_a_node_one_gets_the_claim_for_one_alone(working):
+    claim = a_claim()
+    claim.spec.access_modes[:] = ["ReadWriteOncePod"]
+    await working.create(claim)
+    for name in ("first", "second"):
+        await working.create(using(name, "data"))
+        await working.until_shown(POD, name, why)
+    await working.with_nodes("node")
+    await working.until(lambda: any(pod.status.phase == "Running" for pod in working.list(POD)))
+    await working.calm()
+    assert sorted(pod.status.phase for pod in working.list(POD)) == ["Pending", "Running"]
 
 
 async def test_a_claim_is_bound_to_the_smallest_volume_that_will_do(working):
