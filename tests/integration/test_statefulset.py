@@ -23,6 +23,7 @@ from statefleet.runtime.tasks import Tasks
 from statefleet.statefulset.controller import WATCHED_KINDS, StatefulSetController
 from support.fleet_objects import pod, stateful_set
 from support.node_stand_in import NodeStandIn
+from support.unplaced import Unplaced
 from support.whole_fleet import whole_fleet
 
 
@@ -34,7 +35,7 @@ class Bench:
         self.fleet = fleet
         self.nodes = NodeStandIn(fleet, clock)
         cache, events = Cache(fleet, WATCHED_KINDS, clock), EventSink(fleet, clock)
-        controller = StatefulSetController(cache, events, clock)
+        controller = StatefulSetController(cache, events, Unplaced(), clock)
         self.worker = Worker(fleet, cache, [controller], events=events, clock=clock, holder="tester")
 
     @asynccontextmanager

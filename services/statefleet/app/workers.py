@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from statefleet.client.fleet import Fleet
 from statefleet.coordination.door import Coordination
 from statefleet.daemonset.controller import DaemonSetController
@@ -12,6 +14,7 @@ from statefleet.namespaces.controller import Namespaces
 from statefleet.node_lifecycle.controller import NodeLifecycle
 from statefleet.reconcile.cache import Cache
 from statefleet.reconcile.events import EventSink
+from statefleet.reconcile.keys import shard_name
 from statefleet.reconcile.loop import Worker
 from statefleet.reconcile.metrics import QueueCollector
 from statefleet.reconcile.shares import Shares
@@ -40,10 +43,12 @@ async def run_worker(fleet: Fleet, coordination: Coordination, clock: Clock, hol
 def _build_worker(fleet: Fleet, shares: Shares, clock: Clock, holder: str, metrics: Metrics) -> Worker:
     cache = Cache(fleet, COLLECTED, clock)
     events = EventSink(fleet, clock)
+    schedules = partial(shares.owns, shard_name(Scheduling.name, 0))
+    scheduling = Scheduling(cache, events.recorder("default-scheduler"), clock, schedules)
     controllers = [
-        StatefulSetController(cache, events, clock),
-        DaemonSetController(cache, events, clock),
-        Scheduling(cache, events.recorder("default-scheduler"), clock),
+        StatefulSetController(cache, events, scheduling, clock),
+        DaemonSetController(cache, events, scheduling, clock),
+        scheduling,
         Claims(cache, events.recorder("persistentvolume-controller")),
         Volumes(cache),
         EndpointsController(cache, clock),

@@ -17,6 +17,7 @@ from statefleet.api.nodes.v1.node_registry_pb2_grpc import NodeRegistryStub
 from statefleet.api.object.v1.object_pb2 import ObjectKey
 from statefleet.api.object.v1.verbs_pb2 import (
     ApplyRequest,
+    Binding,
     CreateRequest,
     DeleteRequest,
     DeleteResponse,
@@ -203,16 +204,17 @@ class Verbs:
         message: M,
         *,
         slot: Slot | None = None,
+        binding: Binding | None = None,
         fence: Fence | None = None,
         dry_run: bool = False,
         field_manager: str = "",
         request_id: str = "",
         timeout: float | None = None,
     ) -> Written[M]:
-        """Add an object; it takes `slot` where one is given."""
+        """Add an object; it takes `slot` where one is given, and a pod the node of `binding` while that holds."""
         kind: Kind[M] = kind_of(message)
         options = self._options(fence, dry_run, field_manager, request_id)
-        request = CreateRequest(object=kind.wrap(message), options=options, slot=slot)
+        request = CreateRequest(object=kind.wrap(message), options=options, slot=slot, binding=binding)
         return await self._written(kind, "Create", request, timeout)
 
     async def update(

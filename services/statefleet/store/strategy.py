@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from statefleet.errors import Cause
+from statefleet.api.object.v1.verbs_pb2 import Binding
+from statefleet.errors import BadRequest, Cause
 from statefleet.objects.defaults import apply_defaults
 from statefleet.objects.kinds import Kind
 from statefleet.objects.validation import validate_create, validate_status_update, validate_update
@@ -36,6 +37,10 @@ class Strategy(Generic[M]):
     def __init__(self, kind: Kind[M]) -> None:
         self.kind = kind
         self.has_status = "status" in kind.message.DESCRIPTOR.fields_by_name
+
+    def bind(self, message: M, binding: Binding, draft: Draft) -> None:
+        """Give a new object the node that was chosen for it, if that still holds, before `prepare_create`."""
+        raise BadRequest(f"binding: a {self.kind.name} has no node to be bound to")
 
     def prepare_create(self, message: M, draft: Draft) -> None:
         """Set what the server decides about a new object, before defaults and validation."""

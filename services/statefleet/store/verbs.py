@@ -118,6 +118,8 @@ class ObjectServicer:
         def decide(draft: Draft) -> Any:
             created = type(message)()
             created.CopyFrom(message)
+            if request.HasField("binding"):
+                home.strategy.bind(created, request.binding, draft)
             return add(draft, home, created, owners, slot)
 
         written = await home.writer.write(request.options, decide)

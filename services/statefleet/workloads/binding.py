@@ -6,13 +6,12 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.workloads.v1.workload_store_pb2 import BindRequest
 from statefleet.errors import BadRequest
 from statefleet.objects.kinds import POD
-from statefleet.objects.meta import is_deleting, to_time
-from statefleet.objects.pods import condition
+from statefleet.objects.meta import is_deleting
 from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
 from statefleet.store.reading import parse_version
 from statefleet.store.rejections import conflict, not_found, uid_conflict
-from statefleet.workloads.pods import NODES_MARK, mark_bound, node_mark
+from statefleet.workloads.pods import NODES_MARK, mark_bound, node_mark, set_scheduled
 
 
 def decide_binding(draft: Draft, request: BindRequest) -> Pod:
@@ -30,7 +29,7 @@ def decide_binding(draft: Draft, request: BindRequest) -> Pod:
     _check_choice(draft, request)
     pod: Pod = stored.copy()
     pod.spec.node_name = request.node
-    _set_scheduled(pod, draft.now)
+    set_scheduled(pod, draft.now)
     mark_bound(draft, request.node)
     draft.replace(POD, pod, stored)
     return pod
@@ -60,10 +59,3 @@ def _check_choice(draft: Draft, request: BindRequest) -> None:
         why = f"a pod was bound to {where} after version {observed}, which the choice was made from"
         raise conflict(POD, request.name, why, subresource="binding")
     draft.check(mark, observed)
-
-
-def _set_scheduled(pod: Pod, now: float) -> None:
-    scheduled = condition(pod, "PodScheduled") or pod.status.conditions.add()
-    scheduled.Clear()
-    scheduled.type, scheduled.status = "PodScheduled", "True"
-    scheduled.last_transition_time.CopyFrom(to_time(now))

@@ -8,10 +8,13 @@ from typing import ClassVar
 
 from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.core.v1.scheduling_pb2 import Toleration
-from statefleet.objects.meta import FIRST_READY_ANNOTATION
-from statefleet.objects.pods import is_ready, is_terminal, qos_class
+from statefleet.api.object.v1.verbs_pb2 import Binding
+from statefleet.errors import BadRequest
+from statefleet.objects.meta import FIRST_READY_ANNOTATION, to_time
+from statefleet.objects.pods import condition, is_ready, is_terminal, qos_class
 from statefleet.objects.times import format_seconds
 from statefleet.store.draft import Draft
+from statefleet.store.reading import parse_version
 from statefleet.store.strategy import Strategy
 
 NODES_MARK = "nodes"
@@ -32,16 +35,34 @@ def mark_bound(draft: Draft, node: str) -> None:
     draft.mark(NODES_MARK)
 
 
+def set_scheduled(pod: Pod, now: float) -> None:
+    """Say in a pod's status that it has its node, since `now` in seconds since the Unix epoch."""
+    scheduled = condition(pod, "PodScheduled") or pod.status.conditions.add()
+    scheduled.Clear()
+    scheduled.type, scheduled.status = "PodScheduled", "True"
+    scheduled.last_transition_time.CopyFrom(to_time(now))
+
+
 class PodStrategy(Strategy[Pod]):
     """Pods start Pending, end after their grace period, and remember when they first were Ready."""
 
     has_generation: ClassVar[bool] = True
 
+    def bind(self, message: Pod, binding: Binding, draft: Draft) -> None:
+        """Give a new pod the node that was chosen for it, unless a pod came to that node after the choice."""
+        if not binding.node:
+            raise BadRequest("binding.node: Required value")
+        observed, mark = parse_version(binding.observed_version, "binding.observedVersion"), node_mark(binding.node)
+        if not message.spec.node_name and draft.state.mark(mark) <= observed:
+            draft.check(mark, observed)
+            message.spec.node_name = binding.node
+
     def prepare_create(self, message: Pod, draft: Draft) -> None:
-        """Begin in phase Pending, tolerate a lost node for five minutes."""
+        """Begin in phase Pending, scheduled where it has its node; tolerate a lost node for five minutes."""
         message.status.phase = "Pending"
         tolerate_lost_nodes(message)
         if message.spec.node_name:
+            set_scheduled(message, draft.now)
             mark_bound(draft, message.spec.node_name)
 
     def prepare_update(self, new: Pod, old: Pod, draft: Draft) -> None:

@@ -21,6 +21,7 @@ from statefleet.runtime.tasks import Tasks
 from support.daemon_objects import copy_of, daemon_set, node
 from support.node_stand_in import NodeStandIn
 from support.stores import ManualClock
+from support.unplaced import Unplaced
 from support.worker_fleet import WorkerFleet
 
 
@@ -60,7 +61,7 @@ class Bench:
 
     def worker(self, holder: str) -> Worker:
         cache, events = Cache(self.fleet, WATCHED_KINDS, self.clock), EventSink(self.fleet, self.clock)
-        controller = DaemonSetController(cache, events, self.clock)
+        controller = DaemonSetController(cache, events, Unplaced(), self.clock)
         return Worker(self.fleet, cache, [controller], events=events, clock=self.clock, holder=holder)
 
     def start(self, nodes: int = 3, **spec: Any) -> None:

@@ -21,6 +21,7 @@ from statefleet.statefulset.controller import StatefulSetController
 from support.daemon_objects import copy_of, daemon_set
 from support.fleet_objects import pod, stateful_set
 from support.stores import ManualClock
+from support.unplaced import Unplaced
 from support.worker_fleet import WorkerFleet
 
 
@@ -29,7 +30,7 @@ class Bench:
 
     def __init__(self, owner: Any, make: Callable[..., Controller], kinds: Any) -> None:
         cache, events = Cache(WorkerFleet(), kinds, ManualClock()), EventSink(WorkerFleet(), ManualClock())
-        watches = make(cache, events, ManualClock()).watches()
+        watches = make(cache, events, Unplaced(), ManualClock()).watches()
         self._watches = [each for each in watches if each.kind is POD]
         (self._itself,) = (each for each in watches if each.kind is kind_of(owner))
         self.owner = owner

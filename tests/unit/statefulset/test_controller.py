@@ -30,6 +30,7 @@ from support.daemon_objects import copy_of
 from support.fleet_objects import stateful_set
 from support.node_stand_in import NodeStandIn
 from support.stores import ManualClock
+from support.unplaced import Unplaced
 from support.worker_fleet import WorkerFleet
 
 
@@ -49,7 +50,7 @@ class Bench:
 
     def worker(self, holder: str) -> Worker:
         cache, events = Cache(self.fleet, WATCHED_KINDS, self.clock), EventSink(self.fleet, self.clock)
-        controller = StatefulSetController(cache, events, self.clock)
+        controller = StatefulSetController(cache, events, Unplaced(), self.clock)
         return Worker(self.fleet, cache, [controller], events=events, clock=self.clock, holder=holder)
 
     def change(self, **changes: Any) -> None:

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from statefleet.errors import Conflict, NotFound
+from statefleet.api.object.v1.verbs_pb2 import Binding
+from statefleet.errors import BadRequest, Conflict, NotFound
 from statefleet.objects.kinds import POD
-from support.objects import a_pod
+from support.objects import a_config_map, a_pod
 from support.opened_services import Services
 
 
@@ -114,3 +115,56 @@ async def test_of_choices_at_once_for_one_node_one_holds(services: Services) -> 
         return_exceptions=True,
     )
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 3
+
+
+async def test_a_new_pod_comes_with_the_node_chosen_for_it(services: Services) -> None:
+    binding = Binding(node="n1", observed_version=now(services))
+    pod = (await services.fleet.create(a_pod(), binding=binding)).object
+    assert (pod.spec.node_name, pod.status.phase, pod.metadata.generation) == ("n1", "Pending", 1)
+    (condition,) = pod.status.conditions
+    assert (condition.type, condition.status) == ("PodScheduled", "True")
+    assert condition.last_transition_time.seconds == int(services.clock.now())
+
+
+async def test_a_new_pod_comes_without_a_node_that_another_came_to_since_the_choice(services: Services) -> None:
+    observed = now(services)
+    await services.fleet.create(a_pod("web-1"))
+    await services.fleet.bind("web-1", "default", "n1")
+    pod = (await services.fleet.create(a_pod(), binding=Binding(node="n1", observed_version=observed))).object
+    assert (pod.spec.node_name, len(pod.status.conditions)) == ("", 0)
+    other = (
+        await services.fleet.create(a_pod("web-2"), binding=Binding(node="n2", observed_version=observed))
+    ).object
+    assert other.spec.node_name == "n2"
+
+
+async def test_of_new_pods_at_once_for_one_node_one_gets_it(services: Services) -> None:
+    binding = Binding(node="n1", observed_version=now(services))
+    names = ("web-0", "web-1", "web-2")
+    written = await asyncio.gather(*(services.fleet.create(a_pod(name), binding=binding) for name in names))
+    assert sorted(each.object.spec.node_name for each in written) == ["", "", "n1"]
+
+
+async def test_a_new_pod_that_has_its_node_refuses_choices_made_before(services: Services) -> None:
+    observed = now(services)
+    await services.fleet.create(a_pod("web-1"), binding=Binding(node="n1", observed_version=observed))
+    await services.fleet.create(a_pod())
+    with pytest.raises(Conflict, match='a pod was bound to node "n1" after version'):
+        await services.fleet.bind("web-0", "default", "n1", observed_version=observed)
+
+
+async def test_a_pod_that_names_its_node_itself_keeps_it_and_is_scheduled(services: Services) -> None:
+    asked = a_pod()
+    asked.spec.node_name = "n2"
+    pod = (await services.fleet.create(asked, binding=Binding(node="n1", observed_version=now(services)))).object
+    assert pod.spec.node_name == "n2"
+    assert [(each.type, each.status) for each in pod.status.conditions] == [("PodScheduled", "True")]
+
+
+async def test_only_pods_have_nodes(services: Services) -> None:
+    with pytest.raises(BadRequest, match="binding: a ConfigMap has no node to be bound to"):
+        await services.fleet.create(a_config_map(), binding=Binding(node="n1"))
+    with pytest.raises(BadRequest, match=r"binding\.node: Required value"):
+        await services.fleet.create(a_pod(), binding=Binding(observed_version="1"))
+    with pytest.raises(BadRequest, match="observedVersion"):
+        await services.fleet.create(a_pod(), binding=Binding(node="n1", observed_version="x"))

@@ -32,6 +32,7 @@ from statefleet.reconcile.controller import (
     itself,
     owned,
 )
+from statefleet.reconcile.creating import PodCreator
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key, key_of
@@ -55,9 +56,10 @@ class DaemonSetController(Controller):
     shards: ClassVar[int] = 8
     services: ClassVar[tuple[int, ...]] = (WORKLOADS, REVISIONS)
 
-    def __init__(self, cache: Cache, events: EventSink, clock: Clock) -> None:
+    def __init__(self, cache: Cache, events: EventSink, pods: PodCreator, clock: Clock) -> None:
         self._cache = cache
         self._events = events.recorder("daemonset-controller")
+        self._pods = pods
         self._clock = clock
         self._facts = Memo(cache, DAEMON_SET, read_set)
         self._revisions = Revisions(cache, revision_label)
@@ -109,7 +111,7 @@ class DaemonSetController(Controller):
             act.put_status(with_status(owner, step.status), urgent=_tells(known, step.status))
         self._be_patient(owner, observed.roster, step, observed.now)
         pods_a_node = observed.set.pods_a_node
-        execution = Execution(owner, observed.update, pods_a_node, self._cache, self._events, act)
+        execution = Execution(owner, observed.update, pods_a_node, self._cache, self._events, self._pods, act)
         failures = await execution.perform(step.actions)
         if debugging():
             _log.debug("set planned", set=owner.metadata.name, actions=len(step.actions))

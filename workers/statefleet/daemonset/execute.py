@@ -14,6 +14,7 @@ from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
 from statefleet.objects.kinds import NODE, POD
 from statefleet.objects.meta import full_name, is_controlled_by
 from statefleet.reconcile.cache import Cache
+from statefleet.reconcile.creating import PodCreator
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor, slow_start
 from statefleet.reconcile.history import DeleteRevision
@@ -30,6 +31,7 @@ class Execution:
         pods_a_node: int,
         cache: Cache,
         events: EventRecorder,
+        pods: PodCreator,
         act: Executor,
     ) -> None:
         self._owner = owner
@@ -37,6 +39,7 @@ class Execution:
         self._pods_a_node = pods_a_node
         self._cache = cache
         self._events = events
+        self._pods = pods
         self._act = act
         self._pattern: Pod | None = None
 
@@ -62,7 +65,7 @@ class Execution:
         name = self._free_name(node.metadata.uid, action.replaces)
         slot = Slot(name=f"{self._owner.metadata.uid}/{action.node}", limit=self._pods_a_node)
         try:
-            await self._act.create(new_pod(self._pattern, name, action.node), slot=slot)
+            await self._pods.create(new_pod(self._pattern, name, action.node), self._act, slot=slot)
         except (AlreadyExists, Conflict):
             # Nothing new for the people who read events: our own reply was lost, or another's pod is still there.
             raise

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from statefleet.api.meta.v1.delete_options_pb2 import DeleteOptions, Preconditions
-from statefleet.api.object.v1.verbs_pb2 import Fence, Slot
+from statefleet.api.object.v1.verbs_pb2 import Binding, Fence, Slot
 from statefleet.client.fleet import Fleet
 from statefleet.errors import Fenced, FleetError, Internal, NotLeader, Timeout, Unavailable
 from statefleet.objects.kinds import kind_of
@@ -48,11 +48,12 @@ class Executor:
         self._statuses = statuses
         self._again = again
 
-    async def create(self, message: M, *, slot: Slot | None = None) -> M:
-        """Add an object, in a slot where one is named. Return it as stored."""
-        kind = kind_of(message)
+    async def create(self, message: M, *, slot: Slot | None = None, binding: Binding | None = None) -> M:
+        """Add an object, in a slot where one is named, a pod with the node chosen for it. Return it as stored."""
         answer = await self.perform(
-            kind.service, lambda fence: self.fleet.create(message, slot=slot, fence=fence), _version_written
+            kind_of(message).service,
+            lambda fence: self.fleet.create(message, slot=slot, binding=binding, fence=fence),
+            _version_written,
         )
         stored: M = answer.object
         return stored

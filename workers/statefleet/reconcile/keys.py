@@ -22,6 +22,11 @@ def key_of(message: Any) -> Key:
     return Key(meta.namespace, meta.name)
 
 
+def shard_name(controller: str, index: int) -> str:
+    """Return the name of one of a controller's shards."""
+    return f"{controller}/{index}"
+
+
 def shard_of(key: Key, count: int) -> int:
     """Return which of `count` shards a key belongs to: the same in every process and for ever."""
     return zlib.crc32(f"{key.namespace}/{key.name}".encode()) % count if count > 1 else 0

@@ -11,7 +11,7 @@ from statefleet.api.object.v1.verbs_pb2 import Fence
 from statefleet.client.fleet import Fleet
 from statefleet.errors import FleetError
 from statefleet.reconcile.cache import Cache
-from statefleet.reconcile.keys import Key, shard_of
+from statefleet.reconcile.keys import Key, shard_name, shard_of
 from statefleet.runtime.clock import Clock
 from statefleet.runtime.tasks import Tasks
 
@@ -53,7 +53,7 @@ class Shards:
         owns: Callable[[str], bool],
         release: Callable[[Key], object],
     ) -> None:
-        self.all = tuple(Shard(f"{controller}/{index}") for index in range(count))
+        self.all = tuple(Shard(shard_name(controller, index)) for index in range(count))
         self._services = services
         self._fleet = fleet
         self._cache = cache

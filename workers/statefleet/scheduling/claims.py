@@ -84,11 +84,18 @@ class ClaimsView:
     """Why the pod cannot have a node yet; empty where nothing stands in the way."""
     waits: bool = False
     """Whether a volume is on its way, after which the pod needs another look."""
+    for_one_pod: bool = False
+    """Whether one of them is for one pod alone."""
     in_use: bool = False
-    """Whether one of them is for one pod alone, and another has it."""
+    """Whether another pod has it."""
     places: list[NodeRule] = field(default_factory=list)
     """Where the volumes are that are bound already."""
     unbound: list[UnboundClaim] = field(default_factory=list)
+
+    @property
+    def are_settled(self) -> bool:
+        """Whether all claims have their volumes, and the pod shares them with others or has none."""
+        return not (self.problem or self.waits or self.for_one_pod or self.unbound)
 
     @property
     def matters(self) -> bool:
@@ -138,8 +145,9 @@ def claims_view(pod: Pod, storage: Storage) -> ClaimsView:
 
 def _add(view: ClaimsView, name: str, pod: str, storage: Storage) -> None:
     claim = storage.claim(name)
-    if claim is not None and "ReadWriteOncePod" in claim.spec.access_modes and storage.is_used(name, besides=pod):
-        view.in_use = True
+    if claim is not None and "ReadWriteOncePod" in claim.spec.access_modes:
+        view.for_one_pod = True
+        view.in_use = view.in_use or storage.is_used(name, besides=pod)
     if claim is None:
         view.problem = f'persistentvolumeclaim "{name}" not found'
     elif is_deleting(claim.metadata):

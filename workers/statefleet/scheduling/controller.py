@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from statefleet.api.core.v1.node_pb2 import Node
 from statefleet.api.core.v1.persistent_volume_pb2 import PersistentVolumeClaim
 from statefleet.api.core.v1.pod_pb2 import Pod
+from statefleet.api.object.v1.verbs_pb2 import Binding, Slot
 from statefleet.errors import Conflict, FleetError
+from statefleet.objects.defaults import apply_defaults
 from statefleet.objects.kinds import (
     NAMESPACE,
     NODE,
@@ -45,15 +47,20 @@ class Scheduling(Controller):
 
     name = "scheduling"
 
-    def __init__(self, cache: Cache, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(
+        self, cache: Cache, recorder: EventRecorder, clock: Clock, is_scheduler: Callable[[], bool] = lambda: True
+    ) -> None:
         self._cache = cache
         self._recorder = recorder
         self._clock = clock
+        self._is_scheduler = is_scheduler
         self._fleet = FleetView()
         self._chooser = Chooser(self._fleet)
         self._turns = Turns()
         self._bound_at: defaultdict[str, int] = defaultdict(int)
         self._newest_binding = 0
+        self._new: dict[Key, PlacedPod] = {}
+        """Pods that are being added with a node, counted there under their names until the cache shows them."""
         self._meant: set[str] = set()
         """Pods, by uid, that are counted on the node where their volumes are being made."""
         self._kept = False
@@ -95,6 +102,65 @@ class Scheduling(Controller):
         except FleetError:
             self._see_again(key, placed)
             raise
+
+    async def create(self, pod: Pod, act: Executor, *, slot: Slot | None = None) -> Pod:
+        """Add a pod, with its node where that can be chosen at once; else it is bound later, as others' pods are."""
+        if self._is_scheduler() and _is_ours(pod) and not self._waiting:
+            self._keep_places()
+            async with self._turns.together():
+                placed = self._place_new(pod)
+                if placed is not None:
+                    return await self._create_on(self._fleet.node_of(placed.uid), placed, pod, act, slot)
+        return await act.create(pod, slot=slot)
+
+    def _place_new(self, pod: Pod) -> PlacedPod | None:
+        """Choose a node for a pod that is yet to be added, and count it there; None: it is to be looked at by itself.
+
+        That is so where the choice rests on more than the node, or there is none.
+        """
+        whole = Pod()
+        whole.CopyFrom(pod)
+        apply_defaults(whole)
+        whole.metadata.uid = f"of {key_of(pod)}"
+        placed = PlacedPod.of(whole)
+        claims = self._claims(whole)
+        if placed.affinity or placed.anti_affinity or not claims.are_settled:
+            return None
+        choice = self._chooser.choose(placed, claims if claims.matters else None)
+        if isinstance(choice, Unschedulable):
+            return None
+        self._fleet.place(placed, choice.node)
+        self._new[key_of(pod)] = placed
+        return placed
+
+    async def _create_on(self, node: str, placed: PlacedPod, pod: Pod, act: Executor, slot: Slot | None) -> Pod:
+        observed = self._cache.version(WORKLOADS)
+        try:
+            async with self._turns.on(node):
+                binding = Binding(node=node, observed_version=str(max(observed, self._bound_at[node])))
+                stored = await act.create(pod, slot=slot, binding=binding)
+                if stored.spec.node_name:
+                    self._bound(stored)
+        except BaseException:
+            self._forget_new(key_of(pod), placed)
+            raise
+        version = version_of(stored.metadata) if stored.spec.node_name else 0
+        self._cache.when(WORKLOADS, version, lambda: self._forget_new(key_of(pod), placed))
+        return stored
+
+    def _forget_new(self, key: Key, placed: PlacedPod) -> None:
+        """Count a pod no more that was to be added: it was not, or the cache has shown it."""
+        if self._new.get(key) is placed:
+            del self._new[key]
+            self._fleet.remove_pod(placed.uid)
+
+    def _bound(self, pod: Pod) -> None:
+        """Note that a pod was given its node."""
+        meta, node = pod.metadata, pod.spec.node_name
+        version = version_of(meta)
+        self._bound_at[node] = version
+        self._newest_binding = max(self._newest_binding, version)
+        self._recorder.normal(pod, "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {node}")
 
     async def _schedule(self, key: Key, placed: PlacedPod, act: Executor, *, any_node: bool) -> Result:
         self._see_again(key, placed)
@@ -170,10 +236,7 @@ class Scheduling(Controller):
             ),
             lambda answer: version_of(answer.object.metadata),
         )
-        version = version_of(bound.object.metadata)
-        self._bound_at[node] = version
-        self._newest_binding = max(self._newest_binding, version)
-        self._recorder.normal(pod, "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {node}")
+        self._bound(bound.object)
 
     def _plan_volumes(self, claims: ClaimsView, node: str) -> VolumePlan | None:
         """Return how the claims get their volumes on a node that was chosen; None where all have theirs."""
@@ -234,9 +297,12 @@ class Scheduling(Controller):
             self._fleet.remove_node(before.metadata.name)
 
     def _pod_changed(self, before: Pod | None, after: Pod | None) -> None:
-        gone = after is None or after.spec.node_name or is_terminal(after)
-        if gone:
-            self._meant.discard((after if after is not None else before).metadata.uid)  # type: ignore[union-attr]
+        if before is None and after is not None and (placed := self._new.pop(key_of(after), None)) is not None:
+            self._fleet.rename_pod(placed.uid, after)
+        if after is None or after.spec.node_name or is_terminal(after):
+            pod: Any = after if after is not None else before
+            self._meant.discard(pod.metadata.uid)
+            self._waiting.pop(key_of(pod), None)
         if after is None and before is not None:
             self._fleet.remove_pod(before.metadata.uid)
         elif after is not None and after.spec.node_name and self._moved(before, after):
@@ -244,7 +310,9 @@ class Scheduling(Controller):
 
     def _moved(self, before: Pod | None, after: Pod) -> bool:
         """Return whether what a pod holds of its node may have changed."""
-        if before is None or is_terminal(before) != is_terminal(after):
+        if before is None:
+            return self._fleet.node_of(after.metadata.uid) != after.spec.node_name
+        if is_terminal(before) != is_terminal(after):
             return True
         if before.metadata.labels != after.metadata.labels:
             return True

@@ -27,6 +27,7 @@ from statefleet.reconcile.controller import (
     delay_of_set,
     itself,
 )
+from statefleet.reconcile.creating import PodCreator
 from statefleet.reconcile.events import EventSink
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.history import RevisionView
@@ -65,9 +66,10 @@ class StatefulSetController(Controller):
     shards: ClassVar[int] = 8
     services: ClassVar[tuple[int, ...]] = (WORKLOADS, REVISIONS)
 
-    def __init__(self, cache: Cache, events: EventSink, clock: Clock) -> None:
+    def __init__(self, cache: Cache, events: EventSink, pods: PodCreator, clock: Clock) -> None:
         self._cache = cache
         self._events = events.recorder("statefulset-controller")
+        self._pods = pods
         self._clock = clock
         self._set_facts = Memo(cache, STATEFUL_SET, read_set)
         self._pod_facts = Memo(cache, POD, read_pod)
@@ -140,7 +142,7 @@ class StatefulSetController(Controller):
         known = (act.newest_status(owner) or owner).status
         if status_view(known) != step.status:
             act.put_status(with_status(owner, step.status), urgent=_tells(known, step.status, observed.set.replicas))
-        execution = Execution(owner, observed.update, self._cache, self._templates, self._events, act)
+        execution = Execution(owner, observed.update, self._cache, self._templates, self._events, self._pods, act)
         failures = await execution.perform(step)
         if debugging():
             _log.debug(

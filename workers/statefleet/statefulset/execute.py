@@ -10,6 +10,7 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.errors import AlreadyExists, Conflict, FleetError, NotFound
 from statefleet.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD
 from statefleet.reconcile.cache import Cache
+from statefleet.reconcile.creating import PodCreator
 from statefleet.reconcile.events import EventRecorder
 from statefleet.reconcile.executor import Executor, in_order, slow_start
 from statefleet.reconcile.history import DeleteRevision
@@ -38,6 +39,7 @@ class Execution:
         cache: Cache,
         templates: Templates,
         events: EventRecorder,
+        pods: PodCreator,
         act: Executor,
     ) -> None:
         self._owner = owner
@@ -46,6 +48,7 @@ class Execution:
         self._cache = cache
         self._templates = templates
         self._events = events
+        self._pods = pods
         self._act = act
 
     async def perform(self, plan: Plan) -> list[FleetError]:
@@ -73,7 +76,7 @@ class Execution:
         name = pod.metadata.name
         try:
             await self._make_claims(name, action.claims)
-            await self._act.create(pod)
+            await self._pods.create(pod, self._act)
         except AlreadyExists:
             # Nothing new for the people who read events: our own reply was lost, or the name is another's.
             raise
