@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,40 +12,18 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.storage.v1.storage_class_pb2 import StorageClass
 from statefleet.client.fleet import Written
 from statefleet.errors import Conflict
-from statefleet.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD, kind_of
+from statefleet.objects.kinds import PERSISTENT_VOLUME_CLAIM, POD
 from statefleet.objects.meta import HOSTNAME_LABEL, LOCAL_PROVISIONER, SELECTED_NODE_ANNOTATION
 from statefleet.reconcile.executor import Executor
 from statefleet.reconcile.keys import Key
 from statefleet.runtime.clock import SystemClock
 from statefleet.scheduling.controller import Scheduling
 from support.scheduling import apart, make_node
+from support.shown import Shown
 
 
-class Shown:
-    """A cache that shows what a test puts into it."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[Any, str, str], Any] = {}
-        self.handlers: dict[Any, list[Any]] = {}
-
-    def put(self, message: Any) -> None:
-        kind, meta = kind_of(message), message.metadata
-        key = (kind, meta.namespace, meta.name)
-        before, self.objects[key] = self.objects.get(key), message
-        for handler in self.handlers.get(kind, []):
-            handler(before, message)
-
-    def get(self, kind: Any, namespace: str, name: str) -> Any:
-        return self.objects.get((kind, namespace, name))
-
-    def list(self, kind: Any, namespace: str = "") -> Sequence[Any]:
-        return [each for (of, where, _), each in self.objects.items() if of is kind and namespace in ("", where)]
-
-    def by_node(self, node: str) -> Sequence[Any]:
-        return [pod for pod in self.list(POD) if pod.spec.node_name == node]
-
-    def subscribe(self, kind: Any, handler: Any) -> None:
-        self.handlers.setdefault(kind, []).append(handler)
+class Always(Shown):
+    """A cache that shows each write at once."""
 
     def version(self, _service: int) -> int:
         return 1
@@ -58,7 +35,7 @@ class Shown:
 class Writes:
     """A fleet whose writes show at once, but where they are to be overtaken."""
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Always) -> None:
         self.shown = shown
         self.overtaken = 0
 
@@ -81,7 +58,7 @@ class Stage:
     """Two nodes, and a scheduler that may be replaced."""
 
     def __init__(self) -> None:
-        self.shown = Shown()
+        self.shown = Always()
         self.writes = Writes(self.shown)
         self.scheduling = self.new_scheduler()
         storage = StorageClass(provisioner=LOCAL_PROVISIONER, volume_binding_mode="WaitForFirstConsumer")
@@ -94,7 +71,7 @@ class Stage:
         recorder: Any = SimpleNamespace(normal=lambda *_: None, warning=lambda *_: None)
         cache: Any = self.shown
         scheduling = Scheduling(cache, recorder, SystemClock())
-        for (kind, _, _), message in list(self.shown.objects.items()):
+        for (kind, _), message in list(self.shown.objects.items()):
             for handler in self.shown.handlers.get(kind, [])[-1:]:
                 handler(None, message)
         return scheduling

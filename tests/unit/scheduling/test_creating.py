@@ -13,20 +13,20 @@ from statefleet.api.core.v1.pod_pb2 import Pod
 from statefleet.api.object.v1.verbs_pb2 import Binding, Slot
 from statefleet.client.fleet import Written
 from statefleet.errors import AlreadyExists, FleetError
-from statefleet.objects.kinds import POD, kind_of
+from statefleet.objects.kinds import POD
 from statefleet.reconcile.executor import Executor
-from statefleet.reconcile.keys import Key, key_of
+from statefleet.reconcile.keys import Key
 from statefleet.runtime.clock import SystemClock
 from statefleet.scheduling.controller import Scheduling
 from support.scheduling import apart, make_node, make_pod
+from support.shown import Shown
 
 
-class Store:
-    """A fleet and the cache over it, which shows changes when it is told to."""
+class Store(Shown):
+    """A fleet and the cache over it, which shows what was written when it is told to."""
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[Any, Key], Any] = {}
-        self.handlers: dict[Any, list[Callable[[Any, Any], None]]] = {}
+        super().__init__()
         self.waiting: list[tuple[int, Callable[[], object]]] = []
         self.unseen: list[Any] = []
         self.newest = self.seen = 10
@@ -66,36 +66,15 @@ class Store:
 
     # What the cache does.
 
-    def show(self, *messages: Any) -> None:
-        """Show these objects, or else what was written."""
-        for message in messages or self.unseen:
-            key = (kind_of(message), key_of(message))
-            before, self.objects[key] = self.objects.get(key), message
-            for handler in self.handlers.get(key[0], []):
-                handler(before, message)
-        if not messages:
-            self.unseen, self.seen = [], self.newest
+    def show(self) -> None:
+        """Show what was written."""
+        for message in self.unseen:
+            self.put(message)
+        self.unseen, self.seen = [], self.newest
         for version, callback in self.waiting:
             if version <= self.seen:
                 callback()
         self.waiting = [each for each in self.waiting if each[0] > self.seen]
-
-    def take_away(self, pod: Pod) -> None:
-        del self.objects[POD, key_of(pod)]
-        for handler in self.handlers[POD]:
-            handler(pod, None)
-
-    def get(self, kind: Any, namespace: str, name: str) -> Any:
-        return self.objects.get((kind, Key(namespace, name)))
-
-    def list(self, kind: Any, namespace: str = "") -> list[Any]:
-        return [each for (of, key), each in self.objects.items() if of is kind and namespace in ("", key.namespace)]
-
-    def by_node(self, node: str) -> list[Any]:
-        return [pod for pod in self.list(POD) if pod.spec.node_name == node]
-
-    def subscribe(self, kind: Any, handler: Callable[[Any, Any], None]) -> None:
-        self.handlers.setdefault(kind, []).append(handler)
 
     def version(self, _service: int) -> int:
         return self.seen
@@ -115,7 +94,7 @@ class Stage:
         self.events: list[tuple[str, str]] = []
         self.is_scheduler = True
         self.scheduling = Scheduling(self.store, self, SystemClock(), lambda: self.is_scheduler)  # type: ignore[arg-type]
-        self.store.show(make_node("n1", pods=1))
+        self.store.put(make_node("n1", pods=1))
 
     def normal(self, about: Pod, reason: str, message: str) -> None:
         self.events.append((about.metadata.uid, f"{reason}: {message}"))
@@ -209,7 +188,7 @@ async def test_one_that_came_without_its_node_is_bound_later():
 
 async def test_a_choice_rests_on_what_was_shown_when_it_was_made_and_on_ones_own_bindings():
     stage = Stage()
-    stage.store.show(make_node("n1", pods=3))
+    stage.store.put(make_node("n1", pods=3))
     stage.store.held = asyncio.Event()
     first = asyncio.ensure_future(stage.create(new("a")))
     second = asyncio.ensure_future(stage.create(new("b")))
@@ -222,7 +201,7 @@ async def test_a_choice_rests_on_what_was_shown_when_it_was_made_and_on_ones_own
 
 async def test_who_has_waited_for_a_node_goes_first():
     stage = Stage()
-    stage.store.show(make_pod("waits", cpu="8"))
+    stage.store.put(make_pod("waits", cpu="8"))
     await stage.look("waits")
     assert await stage.create(new("a")) == ""
     stage.store.take_away(stage.store.get(POD, "default", "waits"))
@@ -248,7 +227,7 @@ async def test_a_pod_of_another_scheduler_is_left_to_that():
 
 async def test_what_a_pod_does_not_say_counts_as_it_will_be_stored():
     stage = Stage()
-    stage.store.show(make_node("n1", cpu="1", pods=9))
+    stage.store.put(make_node("n1", cpu="1", pods=9))
     pod = new("a")
     pod.spec.containers[0].resources.limits["cpu"].string = "2"
     assert await stage.create(pod) == ""
@@ -267,10 +246,10 @@ async def test_a_pod_comes_with_its_node_where_its_claims_have_their_volumes(
         claim.metadata.namespace, claim.metadata.name = "default", "data-a"
         claim.spec.volume_name, claim.status.phase = volume, "Bound" if volume else "Pending"
         claim.spec.access_modes.append(mode)
-        stage.store.show(claim)
+        stage.store.put(claim)
     found = PersistentVolume()
     found.metadata.name = "v1"
-    stage.store.show(found)
+    stage.store.put(found)
     pod = new("a")
     pod.spec.volumes.add(name="data").volume_source.persistent_volume_claim.claim_name = "data-a"
     assert await stage.create(pod) == node
@@ -285,9 +264,10 @@ async def test_a_claim_of_a_volume_elsewhere_keeps_the_pod_from_the_node():
     volume.metadata.name = "v1"
     term = volume.spec.node_affinity.required.node_selector_terms.add()
     term.match_fields.add(key="metadata.name", operator="In", values=["n2"])
-    stage.store.show(claim, volume)
+    stage.store.put(claim)
+    stage.store.put(volume)
     pod = new("a")
     pod.spec.volumes.add(name="data").volume_source.persistent_volume_claim.claim_name = "data-a"
     assert await stage.create(pod) == ""
-    stage.store.show(make_node("n2"))
+    stage.store.put(make_node("n2"))
     assert await stage.create(pod) == "n2"
