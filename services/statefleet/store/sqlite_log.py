@@ -74,7 +74,8 @@ class SqliteLog:
         await self._file.trim(self._table, self._start)
 
     def _committed(self, first: int, payloads: Sequence[bytes], waiting: Sequence[asyncio.Future[int]]) -> None:
+        # Who follows the log is woken first: the records are applied by the time that those who wait for them go on.
+        self._tail.extend(payloads)
         for index, done in enumerate(waiting):
             if not done.done():
                 done.set_result(first + index)
-        self._tail.extend(payloads)
