@@ -14,7 +14,7 @@ from support.recorded import Write, pod_step, records, writes
 from support.suite import INSTANT, ROOMY, running_suite
 
 REPLICAS = 40
-CREATED = ["created", "bound", "running and ready"]
+CREATED = ["created with its node", "running and ready"]
 DELETED = ["marked deleted", "gone"]
 PAUSES = {
     "StatefulSet": statuses.PAUSE_SECONDS,
@@ -25,7 +25,7 @@ PAUSES = {
 """How long what is written about many pods waits for more of them, in seconds; what is urgent goes in between."""
 
 
-async def test_a_pod_costs_five_records_and_those_about_all_pods_are_merged(tmp_path: Path) -> None:
+async def test_a_pod_costs_four_records_and_those_about_all_pods_are_merged(tmp_path: Path) -> None:
     with running_suite(tmp_path, *INSTANT, *ROOMY, "--nodes=10") as suite:
         kubectl = suite.kubectl()
         kubectl.apply(service(), disruption_budget(maxUnavailable=1), stateful_set(replicas=REPLICAS))

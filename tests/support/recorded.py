@@ -52,7 +52,7 @@ def pod_step(before: Pod | None, after: Pod | None) -> str:
     if after is None:
         return "gone"
     if before is None:
-        return "created"
+        return "created with its node" if after.spec.node_name else "created"
     if after.metadata.HasField("deletion_timestamp") and not before.metadata.HasField("deletion_timestamp"):
         return "marked deleted"
     if after.spec.node_name and not before.spec.node_name:
