@@ -6,6 +6,7 @@ Python does.
 
 from __future__ import annotations
 
+import platform
 import time
 from statistics import median
 
@@ -28,4 +29,5 @@ def pace() -> float:
 
 def paced(*paces: float) -> str:
     """Return the sentence that goes with figures, from what `pace` told before and after they were taken."""
-    return f"A million small objects in Python took {min(paces):.0f} to {max(paces):.0f} ms on that machine then."
+    took = f"{min(paces):.0f} to {max(paces):.0f} ms"
+    return f"A million small objects in Python {platform.python_version()} took {took} on that machine then."
