@@ -208,6 +208,22 @@ async def test_a_running_pod_is_taken_up_where_an_earlier_agent_left_it(tasks):
     assert second.machine.terminate(5)
 
 
+async def test_a_container_gets_the_image_that_was_declared_while_no_agent_was_there(tasks):
+    recorder = Recorder()
+    first = runner_of(make_pod(), recorder, tasks)
+    first.begin()
+    await recorder.until(lambda status: conditions(status)["Ready"] == "True")
+    again = make_pod("web:2")
+    again.status.CopyFrom(recorder.statuses[-1])
+    later = Recorder()
+    runner_of(again, later, tasks).begin()
+    await later.until(
+        lambda status: conditions(status)["Ready"] == "True" and status.container_statuses[0].restart_count
+    )
+    (container,) = later.statuses[-1].container_statuses
+    assert (container.image, container.restart_count, container.last_state.terminated.exit_code) == ("web:2", 1, 0)
+
+
 async def test_containers_of_a_pod_that_is_pending_are_taken_up_too(tasks):
     pod = make_pod()
     pod.spec.containers.add(name="stuck", image="web:bad")

@@ -27,6 +27,7 @@ from statefleet.agent.lifecycle import PodMachine
 from statefleet.agent.runtime import Runtime
 from statefleet.agent.status import pod_status, shows
 from statefleet.agent.troubles import Trouble, troubles
+from statefleet.api.core.v1.container_pb2 import Container
 from statefleet.api.core.v1.pod_pb2 import ContainerState, Pod, PodStatus
 from statefleet.errors import BadRequest, Conflict, Fenced, FleetError, Forbidden, Invalid, NotFound
 from statefleet.objects.meta import version_of
@@ -100,7 +101,7 @@ class PodRunner:
             return
         if self.pod.status.container_statuses:
             self._restore()
-        self._drain(self.machine.begin)
+        self._drain(lambda: self.machine.begin() + self.machine.redefine())
 
     def reject(self, reason: str, message: str) -> None:
         """Refuse the pod: it fails, with this reason and message."""
@@ -252,7 +253,18 @@ class PodRunner:
             if last.HasField("terminated"):
                 life.last = _terminated(last)
             if isinstance(life.state, Running):
+                life.spec = _of_image(life.spec, status.image)
                 self._runtime.adopt(self.pod, life, life.restarts + 1, self.hear)
+
+
+def _of_image(spec: Container, image: str) -> Container:
+    """Return a container as it runs: with the image that it was started with, whatever the pod declares since."""
+    if image in ("", spec.image):
+        return spec
+    running = Container()
+    running.CopyFrom(spec)
+    running.image = image
+    return running
 
 
 def _restored(state: ContainerState, life: ContainerLife) -> State:
