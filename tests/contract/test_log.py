@@ -31,6 +31,9 @@ class Place(Protocol):
     async def open(self, name: str = "log") -> Log:
         """Return the log of a name, opened once."""
 
+    async def other(self, name: str = "log") -> Log:
+        """Return the open log as another process has it: the same one where only one process may."""
+
     async def reopen(self, name: str = "log") -> Log:
         """Return the log as a new process finds it; logs opened before are closed."""
 
@@ -48,6 +51,9 @@ class MemoryPlace:
 
     async def open(self, name: str = "log") -> Log:
         return self._logs.setdefault(name, MemoryLog())
+
+    async def other(self, name: str = "log") -> Log:
+        return self._logs[name]
 
     async def reopen(self, name: str = "log") -> Log:
         return self._logs[name]
@@ -67,6 +73,9 @@ class SealedPlace:
     async def open(self, name: str = "log") -> Log:
         return self._sealed(await self._beneath.open(name), name)
 
+    async def other(self, name: str = "log") -> Log:
+        return self._sealed(await self._beneath.other(name), name)
+
     async def reopen(self, name: str = "log") -> Log:
         return self._sealed(await self._beneath.reopen(name), name)
 
@@ -83,11 +92,16 @@ class SqlitePlace:
         self._path = path
         self._stack = AsyncExitStack()
         self._file: SqliteFile | None = None
+        self._logs: dict[str, SqliteLog] = {}
 
     async def open(self, name: str = "log") -> Log:
         if self._file is None:
             self._file = await self._stack.enter_async_context(SqliteFile(self._path, relaxed=self.relaxed))
-        return await SqliteLog.open(self._file, name)
+        self._logs[name] = await SqliteLog.open(self._file, name)
+        return self._logs[name]
+
+    async def other(self, name: str = "log") -> Log:
+        return self._logs[name]
 
     async def reopen(self, name: str = "log") -> Log:
         await self.close()
@@ -113,6 +127,9 @@ class KafkaPlace:
         if self._cluster is None:
             self._cluster = await self._stack.enter_async_context(KafkaCluster(self._settings))
         return await KafkaLog.open(self._cluster, name)
+
+    async def other(self, name: str = "log") -> Log:
+        return await self.open(name)
 
     async def reopen(self, name: str = "log") -> Log:
         await self.close()
@@ -275,13 +292,26 @@ async def test_trimming_never_goes_back_nor_beyond_the_end(place: Place) -> None
     assert await take(log, 5, 1) == numbered(6, 5)
 
 
+async def test_what_this_and_another_process_write_is_read_in_one_order(place: Place) -> None:
+    log = await place.open()
+    other = await place.other()
+    reading = asyncio.ensure_future(take(log, 0, 40))
+    for turn in range(4):
+        await asyncio.gather(*(each.append(b"%d" % turn) for _ in range(5) for each in (log, other)))
+    async with asyncio.timeout(30):
+        read = await reading
+    assert [offset for offset, _ in read] == list(range(40))
+    assert read == await take(await place.other(), 0, 40)
+
+
 async def test_a_reader_that_was_overtaken_by_trimming_is_told(place: Place) -> None:
     log = await place.open()
     await fill(log, 3)
     async with aclosing(log.read(0)) as batches:
         await anext(batches)
-        await fill(log, 3)
-        await log.trim(6)
+        other = await place.other()
+        await fill(other, 3)
+        await other.trim(6)
         with pytest.raises(TrimmedError):
             await anext(batches)
 

@@ -54,6 +54,8 @@ def records_in(data: bytes, offset: int) -> list[Appended]:
     records: list[Appended] = []
     unread = MemoryRecords(data)
     while (batch := unread.next_batch()) is not None:
+        if batch.next_offset <= offset:
+            continue
         if not batch.validate_crc():
             raise Unavailable(f"the checksum of the records at {offset} is wrong")
         if batch.is_control_batch:

@@ -86,7 +86,8 @@ class KafkaLog:
 
         Internal where records are missing that were there.
         """
-        reader = KafkaReader(self._brokers, self._topic, self._bounds.start, self._bounds.end)
+        bounds, acknowledged = self._bounds, self._writer.acknowledged
+        reader = KafkaReader(self._brokers, self._topic, bounds.start, bounds.end, acknowledged)
         return reader.batches(offset)
 
     async def start(self) -> int:

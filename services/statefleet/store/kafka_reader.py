@@ -1,19 +1,26 @@
-"""Read the committed records of one topic from an offset on, through broker restarts and changes of leader."""
+"""Read the committed records of one topic from an offset on, through broker restarts and changes of leader.
+
+A reader has two sources: fetches, and the writer of the same process. What the brokers have acknowledged to that is
+below the high watermark: a fetch would bring it too, only later. While all that comes is our own, nothing is fetched.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 
 import structlog
 from aiokafka.errors import NoError, OffsetOutOfRangeError, for_code
 
 from statefleet.errors import Internal, Unavailable
+from statefleet.runtime.tasks import Tasks
 from statefleet.store.kafka_backoff import Backoff
 from statefleet.store.kafka_batches import records_in
 from statefleet.store.kafka_brokers import KafkaBrokers, Place
 from statefleet.store.kafka_connection import KafkaConnection
 from statefleet.store.kafka_messages import Fetch, Fetched
+from statefleet.store.kafka_writer import Acknowledged
 from statefleet.store.log import Appended, TrimmedError
 
 _log = structlog.get_logger(__name__)
@@ -25,6 +32,8 @@ _ANSWER_SECONDS = 5.0
 _SURE_SECONDS = 10.0
 """How long a broker is taken for the leader though it had nothing to say."""
 _FETCH_BYTES = 1024 * 1024
+OWN_SECONDS = 0.05
+"""For how long after a record of our own nothing is fetched: the next one comes most often from here too."""
 _MOST = 256
 """How many records are handed on at a time."""
 
@@ -34,16 +43,26 @@ Bound = Callable[[], Awaitable[int]]
 class KafkaReader:
     """One reader, over a connection of its own: a broker answers what comes over a connection one by one."""
 
-    def __init__(self, brokers: KafkaBrokers, topic: str, start: Bound, end: Bound) -> None:
+    def __init__(
+        self, brokers: KafkaBrokers, topic: str, start: Bound, end: Bound, acknowledged: Acknowledged
+    ) -> None:
         self._brokers = brokers
         self._topic = topic
         self._start = start
         self._end = end
+        self._acknowledged = acknowledged
+        self._ready: list[Appended] = []
+        self._arrived = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._ended: Exception | None = None
+        self._own_until = 0.0
+        self._missing = asyncio.Event()
         self._connection: KafkaConnection | None = None
         self._place: Place | None = None
         self._backoff = Backoff()
         self._failing = False
         self._position = 0
+        self._read_to = 0
         self._sure_until = 0.0
 
     async def batches(self, offset: int) -> AsyncGenerator[Sequence[Appended], None]:
@@ -52,32 +71,81 @@ class KafkaReader:
         TrimmedError where the offset is below the start. Internal where a record is missing, or the topic ends below
         what was read: it has lost records.
         """
+        self._position = offset
+        self._acknowledged.add(self._take_own)
         try:
-            while True:
-                for batch in _slices(await self._fetch(offset)):
-                    yield batch
-                    offset = self._position = batch[-1].offset + 1
+            async with Tasks(self._topic) as tasks:
+                tasks.spawn(self._fetch_on(), "fetch")
+                while True:
+                    for batch in _slices(await self._next()):
+                        yield batch
         finally:
+            self._acknowledged.remove(self._take_own)
             await self._disconnect()
 
-    async def _fetch(self, offset: int) -> list[Appended]:
-        """Return the records at an offset and some after it, once there are any."""
+    async def _next(self) -> list[Appended]:
+        """Return what has come since, once there is any."""
+        while not self._ready:
+            if self._ended is not None:
+                raise self._ended
+            self._arrived.clear()
+            self._wanted.set()
+            await self._arrived.wait()
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _take_own(self, first: int, payloads: Sequence[bytes]) -> None:
+        """Take what our own writer wrote, unless others' records come before it: a fetch brings all of them."""
+        if first == self._position:
+            self._take([Appended(first + index, payload) for index, payload in enumerate(payloads)])
+            self._own_until = asyncio.get_running_loop().time() + OWN_SECONDS
+        elif first > self._position:
+            self._missing.set()
+
+    def _take(self, records: list[Appended]) -> None:
+        self._ready += records
+        self._position = self._read_to = records[-1].offset + 1
+        self._wanted.clear()
+        self._arrived.set()
+
+    async def _fetch_on(self) -> None:
+        """Fetch whenever more is wanted."""
+        try:
+            while True:
+                await self._wanted.wait()
+                self._take(await self._fetch())
+        except Exception as error:  # noqa: BLE001 -- it is raised to whoever reads
+            self._ended = error
+            self._arrived.set()
+
+    async def _fetch(self) -> list[Appended]:
+        """Return the records at our position and some after it, once there are any."""
         while True:
+            await self._until_needed()
             try:
-                fetched = await self._ask(offset)
+                fetched = await self._ask(self._position)
                 if fetched.code == NoError.errno:
                     self._recovered()
-                    records = records_in(fetched.data, offset)
+                    records = records_in(fetched.data, self._position)
                     if records:
                         return records
                     await self._make_sure()
                 elif fetched.code == OffsetOutOfRangeError.errno:
-                    await self._check_range(offset)
+                    await self._check_range()
                     await self._backoff.pause()
                 else:
                     await self._again(for_code(fetched.code).__name__)
             except Unavailable as error:
                 await self._again(error.message)
+
+    async def _until_needed(self) -> None:
+        """Return when what comes next may be another's: nothing of our own has come for a while, or not in order."""
+        loop = asyncio.get_running_loop()
+        while not self._missing.is_set() and (left := self._own_until - loop.time()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._missing.wait()
+        self._missing.clear()
 
     async def _make_sure(self) -> None:
         """Ask now and then who leads: one that is cut off from the other brokers goes on answering "nothing new"."""
@@ -105,13 +173,13 @@ class KafkaReader:
             self._failing = False
             _log.info("log readable again", topic=self._topic)
 
-    async def _check_range(self, offset: int) -> None:
-        """Return where an offset is one that the log may yet reach."""
-        start, end = await self._start(), await self._end()
-        if offset < start:
+    async def _check_range(self) -> None:
+        """Return where our position is one that the log may yet reach."""
+        position, start, end = self._position, await self._start(), await self._end()
+        if position < start:
             raise TrimmedError(start)
-        if end < self._position:
-            raise Internal(f"the topic {self._topic} has lost records: it ends at {end}, and was read to {offset}")
+        if end < self._read_to:
+            raise Internal(f"the topic {self._topic} has lost records: it ends at {end}, and was read to {position}")
 
     async def _ask(self, offset: int) -> Fetched:
         connection = self._connection or await self._connect()

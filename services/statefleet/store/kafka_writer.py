@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, cast
 
 import structlog
@@ -30,6 +30,9 @@ _FLIGHT_BYTES = 1024 * 1024
 _FLIGHT_RECORDS = 1024
 _ATTEMPTS = 3
 """How often a flight can be tried within its time where the brokers say nothing at all."""
+
+Acknowledged = set[Callable[[int, Sequence[bytes]], None]]
+"""Who is told of what was written: the first offset and the records, once the brokers have acknowledged them."""
 
 
 class _Append(NamedTuple):
@@ -58,6 +61,7 @@ class KafkaWriter:
         self._backoff = Backoff()
         self._failure = ""
         self._closed = False
+        self.acknowledged: Acknowledged = set()
 
     async def append(self, payload: bytes) -> int:
         """Add a record and return its offset once every replica that must have it has it. Unavailable."""
@@ -114,6 +118,9 @@ class KafkaWriter:
             _log.exception("records not confirmed", topic=self._topic, records=len(flight))
             await self._give_up(flight)
             return
+        # Readers are woken first: the records are applied by the time that those who wait for them go on.
+        for tell in self.acknowledged:
+            tell(first, [append.payload for append in flight])
         for index, append in enumerate(flight):
             if not append.done.done():
                 append.done.set_result(first + index)

@@ -1,4 +1,4 @@
-"""Append records and answer each with the outcome that it had when it was read back and applied."""
+"""Append records and answer each with the outcome that it had when it was read and applied."""
 
 from __future__ import annotations
 

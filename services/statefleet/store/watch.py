@@ -123,7 +123,9 @@ class Watcher(Generic[T]):
         pending = self._pending
         if pending is None:
             self._pending = Delivery(version, events)
-            self._wake()
+            if self._woken is not None:
+                # Who wrote this is answered first: those who wait for a write are fewer than those who watch.
+                self._woken.get_loop().call_soon(self._wake)
         elif len(pending.events) + len(events) > self._capacity:
             self._hub.drop(self)
             self.end(Expired(f"the watch fell behind: {self.delivered} ({version})"))

@@ -63,7 +63,7 @@ async def test_pauses_grow_to_half_a_second_and_begin_anew_after_a_success(clock
 
 async def read(brokers: KafkaBrokers) -> None:
     bounds = KafkaBounds(brokers, SETTINGS, "log")
-    await anext(KafkaReader(brokers, "log", bounds.start, bounds.end).batches(0))
+    await anext(KafkaReader(brokers, "log", bounds.start, bounds.end, set()).batches(0))
 
 
 async def write(brokers: KafkaBrokers) -> None:
