@@ -69,6 +69,10 @@ BAD_OPTIONS = {
     "an unknown option": (("up", "--nope"), "No such option"),
     "an unknown command": (("upp",), "No such command 'upp'"),
     "no address": (("up", "--listen", "here"), "'here' is not HOST:PORT"),
+    "nobody's port": (
+        ("serve", "gateway", "--certificates=.", "--node-registry=a:1,b:0"),
+        "Invalid value for '--node-registry': 'b:0' has port 0, at which nobody can be called",
+    ),
     "no port": (("up", "--listen", "127.0.0.1:99999"), "is not HOST:PORT"),
     "no port of Kafka": (
         ("serve", "node-registry", "--certificates=.", "--zookeeper=z", "--kafka=k:9092,k:65536"),

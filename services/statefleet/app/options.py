@@ -26,22 +26,28 @@ PORTS = {"workload-store": 7301, "revision-history": 7302, "node-registry": 7303
 
 
 class AddressType(click.ParamType[Address]):
-    """HOST:PORT."""
+    """HOST:PORT. Of an address that is called the port is known: 0, for any free one, is where to listen alone."""
 
     name = "host:port"
+
+    def __init__(self, *, is_called: bool = False) -> None:
+        self._is_called = is_called
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
         """Read the address."""
         if isinstance(value, Address):
             return value
         try:
-            return Address.parse(value)
+            address = Address.parse(value)
         except AddressError as error:
             self.fail(str(error), param, ctx)
+        if self._is_called and not address.port:
+            self.fail(f"{value!r} has port 0, at which nobody can be called", param, ctx)
+        return address
 
 
 class AddressesType(click.ParamType[tuple[Address, ...]]):
-    """HOST:PORT, or several with commas in between."""
+    """HOST:PORT of who is called, or several with commas in between."""
 
     name = "host:port,..."
 
@@ -49,7 +55,7 @@ class AddressesType(click.ParamType[tuple[Address, ...]]):
         """Read the addresses."""
         if isinstance(value, tuple):
             return value
-        return tuple(ADDRESS.convert(part.strip(), param, ctx) for part in value.split(","))
+        return tuple(CALLED.convert(part.strip(), param, ctx) for part in value.split(","))
 
 
 class QuantityType(click.ParamType[str]):
@@ -100,6 +106,7 @@ class UrlType(click.ParamType[str]):
 
 
 ADDRESS = AddressType()
+CALLED = AddressType(is_called=True)
 ADDRESSES = AddressesType()
 QUANTITY = QuantityType()
 URL = UrlType()

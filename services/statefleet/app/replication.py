@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from statefleet.app.options import ADDRESS, ADDRESSES
+from statefleet.app.options import ADDRESSES, CALLED
 from statefleet.app.settings_files import read_settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def zookeeper_options(command: F) -> F:
 def backend_options(command: F) -> F:
     """Add where a service's log is, and where its other replicas call this one."""
     for option in (
-        click.option("--advertise", type=ADDRESS, help="Where other replicas call this one; else where it listens."),
+        click.option("--advertise", type=CALLED, help="Where other replicas call this one; else where it listens."),
         zookeeper_options,
         click.option(
             "--kafka-config",
