@@ -20,6 +20,7 @@ from statefleet.runtime.clock import SystemClock
 from statefleet.scheduling.controller import Scheduling
 from support.scheduling import apart, make_node, make_pod
 from support.shown import Shown
+from support.stores import settle
 
 
 class Store(Shown):
@@ -53,6 +54,8 @@ class Store(Shown):
 
     async def bind(self, name: str, namespace: str, node: str, *, observed_version: str, **_: Any) -> Written[Pod]:
         self.bindings.append((name, node, observed_version))
+        if self.held is not None:
+            await self.held.wait()
         bound = Pod()
         bound.CopyFrom(self.get(POD, namespace, name))
         bound.spec.node_name = node
@@ -78,6 +81,9 @@ class Store(Shown):
 
     def version(self, _service: int) -> int:
         return self.seen
+
+    async def wait(self, _service: int, _version: int) -> None:
+        """Return at once: all that was bound is shown."""
 
     def when(self, _service: int, version: int, callback: Callable[[], object]) -> None:
         if version <= self.seen:
@@ -217,6 +223,22 @@ async def test_a_worker_that_does_not_schedule_leaves_it_to_the_one_that_does():
 
 async def test_a_pod_that_keeps_away_from_its_like_is_looked_at_by_itself():
     assert await Stage().create(apart(new("a", app="x"), app="x")) == ""
+
+
+async def test_while_a_pod_is_bound_for_what_is_around_it_no_other_comes_with_a_node():
+    stage = Stage()
+    stage.store.put(make_node("n1"))
+    stage.store.put(apart(make_pod("lonely", app="x"), app="x"))
+    stage.store.held = asyncio.Event()
+    binding = asyncio.ensure_future(stage.look("lonely"))
+    await settle()
+    creating = asyncio.ensure_future(stage.create(new("a", app="x")))
+    await settle()
+    assert not stage.store.asked
+    stage.store.held.set()
+    await binding
+    stage.store.show()
+    assert await creating == ""
 
 
 async def test_a_pod_of_another_scheduler_is_left_to_that():
