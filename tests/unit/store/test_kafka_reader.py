@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from aiokafka.errors import OffsetOutOfRangeError
 
 from statefleet.store import kafka_reader
 from statefleet.store.kafka_batches import Producer
@@ -153,13 +154,16 @@ async def test_what_others_write_is_fetched_when_nothing_of_our_own_has_come_for
 
 
 async def test_what_is_ready_is_read_before_the_reader_ends() -> None:
-    other = Reading()
-    other.brokers.start = 9
-    async with aclosing(other.batches(3)) as batches:
+    it = Reading()
+    it.brokers.start = 9
+    async with aclosing(it.batches(3)) as batches:
         first = asyncio.ensure_future(anext(batches))
         await settle()
-        other.write(3, b"a")
-        other.brokers.answers.put_nowait(Fetched(1, b""))
+        it.write(3, b"a")
         assert await first == [Appended(3, b"a")]
+        it.write(4, b"b")
+        it.brokers.answers.put_nowait(Fetched(OffsetOutOfRangeError.errno, b""))
+        await settle()
+        assert await anext(batches) == [Appended(4, b"b")]
         with pytest.raises(TrimmedError):
             await anext(batches)
