@@ -36,6 +36,7 @@ class Store(Shown):
         self.refuses = False
         self.fails: FleetError | None = None
         self.held: asyncio.Event | None = None
+        self.unanswered: asyncio.Event | None = None
 
     # What the scheduler writes.
 
@@ -50,7 +51,10 @@ class Store(Shown):
         stored.metadata.uid = f"uid-{message.metadata.name}"
         if binding is not None and not self.refuses:
             stored.spec.node_name = binding.node
-        return Written(self._written(stored))
+        written = self._written(stored)
+        if self.unanswered is not None:
+            await self.unanswered.wait()
+        return Written(written)
 
     async def bind(self, name: str, namespace: str, node: str, *, observed_version: str, **_: Any) -> Written[Pod]:
         self.bindings.append((name, node, observed_version))
@@ -154,6 +158,19 @@ async def test_it_holds_its_room_while_it_is_being_added():
     await asyncio.sleep(0)
     stage.store.held.set()
     assert [await first, await second] == ["n1", ""]
+
+
+async def test_it_holds_its_room_once_where_it_is_shown_before_the_answer():
+    stage = Stage()
+    stage.store.put(make_node("n1", pods=2))
+    stage.store.unanswered = asyncio.Event()
+    first = asyncio.ensure_future(stage.create(new("a")))
+    await settle()
+    stage.store.show()
+    second = asyncio.ensure_future(stage.create(new("b")))
+    await settle()
+    stage.store.unanswered.set()
+    assert [await first, await second] == ["n1", "n1"]
 
 
 async def test_its_room_is_free_once_it_has_gone():

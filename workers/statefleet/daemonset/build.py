@@ -30,7 +30,7 @@ def pod_pattern(owner: DaemonSet, revision: str) -> Pod:
 
 
 def new_pod(pattern: Pod, name: str, node: str) -> Pod:
-    """Return the pod for one node, left for the scheduler to bind to it."""
+    """Return the pod for one node, pinned to it: to bind it there is the scheduler's."""
     pod = Pod()
     pod.CopyFrom(pattern)
     pod.metadata.name = name

@@ -59,8 +59,6 @@ class Scheduling(Controller):
         self._turns = Turns()
         self._bound_at: defaultdict[str, int] = defaultdict(int)
         self._newest_binding = 0
-        self._new: dict[Key, PlacedPod] = {}
-        """Pods that are being added with a node, counted there under their names until the cache shows them."""
         self._meant: set[str] = set()
         """Pods, by uid, that are counted on the node where their volumes are being made."""
         self._kept = False
@@ -108,33 +106,32 @@ class Scheduling(Controller):
         if self._is_scheduler() and _is_ours(pod) and not self._waiting:
             self._keep_places()
             async with self._turns.together():
-                placed = self._place_new(pod)
-                if placed is not None:
-                    return await self._create_on(self._fleet.node_of(placed.uid), placed, pod, act, slot)
+                node = self._place_new(pod)
+                if node:
+                    return await self._create_on(node, pod, act, slot)
         return await act.create(pod, slot=slot)
 
-    def _place_new(self, pod: Pod) -> PlacedPod | None:
-        """Choose a node for a pod that is yet to be added, and count it there; None: it is to be looked at by itself.
+    def _place_new(self, pod: Pod) -> str:
+        """Choose a node for a pod that is yet to be added, and count it there; empty: it is bound later.
 
         That is so where the choice rests on more than the node, or there is none.
         """
         whole = Pod()
         whole.CopyFrom(pod)
         apply_defaults(whole)
-        whole.metadata.uid = f"of {key_of(pod)}"
+        whole.metadata.uid = _uid_until_shown(key_of(pod))
         placed = PlacedPod.of(whole)
         claims = self._claims(whole)
         if placed.affinity or placed.anti_affinity or not claims.are_settled:
-            return None
+            return ""
         choice = self._chooser.choose(placed, claims if claims.matters else None)
         if isinstance(choice, Unschedulable):
-            return None
+            return ""
         self._fleet.place(placed, choice.node)
-        self._new[key_of(pod)] = placed
-        return placed
+        return choice.node
 
-    async def _create_on(self, node: str, placed: PlacedPod, pod: Pod, act: Executor, slot: Slot | None) -> Pod:
-        observed = self._cache.version(WORKLOADS)
+    async def _create_on(self, node: str, pod: Pod, act: Executor, slot: Slot | None) -> Pod:
+        uid, observed = _uid_until_shown(key_of(pod)), self._cache.version(WORKLOADS)
         try:
             async with self._turns.on(node):
                 binding = Binding(node=node, observed_version=str(max(observed, self._bound_at[node])))
@@ -142,17 +139,11 @@ class Scheduling(Controller):
                 if stored.spec.node_name:
                     self._bound(stored)
         except BaseException:
-            self._forget_new(key_of(pod), placed)
+            self._fleet.remove_pod(uid)
             raise
         version = version_of(stored.metadata) if stored.spec.node_name else 0
-        self._cache.when(WORKLOADS, version, lambda: self._forget_new(key_of(pod), placed))
+        self._cache.when(WORKLOADS, version, lambda: self._fleet.remove_pod(uid))
         return stored
-
-    def _forget_new(self, key: Key, placed: PlacedPod) -> None:
-        """Count a pod no more that was to be added: it was not, or the cache has shown it."""
-        if self._new.get(key) is placed:
-            del self._new[key]
-            self._fleet.remove_pod(placed.uid)
 
     def _bound(self, pod: Pod) -> None:
         """Note that a pod was given its node."""
@@ -297,8 +288,8 @@ class Scheduling(Controller):
             self._fleet.remove_node(before.metadata.name)
 
     def _pod_changed(self, before: Pod | None, after: Pod | None) -> None:
-        if before is None and after is not None and (placed := self._new.pop(key_of(after), None)) is not None:
-            self._fleet.rename_pod(placed.uid, after)
+        if before is None and after is not None:
+            self._fleet.remove_pod(_uid_until_shown(key_of(after)))
         if after is None or after.spec.node_name or is_terminal(after):
             pod: Any = after if after is not None else before
             self._meant.discard(pod.metadata.uid)
@@ -310,9 +301,7 @@ class Scheduling(Controller):
 
     def _moved(self, before: Pod | None, after: Pod) -> bool:
         """Return whether what a pod holds of its node may have changed."""
-        if before is None:
-            return self._fleet.node_of(after.metadata.uid) != after.spec.node_name
-        if is_terminal(before) != is_terminal(after):
+        if before is None or is_terminal(before) != is_terminal(after):
             return True
         if before.metadata.labels != after.metadata.labels:
             return True
@@ -324,6 +313,11 @@ class Scheduling(Controller):
     def _namespace_changed(self, before: Any, after: Any) -> None:
         meta = (after if after is not None else before).metadata
         self._fleet.crowd.set_namespace(meta.name, dict(meta.labels) if after is not None else None)
+
+
+def _uid_until_shown(key: Key) -> str:
+    """Return under which uid a pod is counted on its node from before it is added until the cache shows it."""
+    return f"of {key}"
 
 
 def _is_ours(pod: Pod) -> bool:

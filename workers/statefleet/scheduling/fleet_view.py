@@ -132,16 +132,6 @@ class FleetView:
             view.stamp = next(self._stamps)
             self.crowd.enter(placed, view.labels)
 
-    def rename_pod(self, uid: str, pod: Pod) -> None:
-        """Count a pod under its own uid that was counted under another one before it had that."""
-        placed, node = self._placed.pop(uid)
-        view = self.nodes.get(node)
-        pods = self._nodeless[node] if view is None else view.pods
-        del pods[uid]
-        placed.pod, placed.uid = pod, pod.metadata.uid
-        pods[placed.uid] = placed
-        self._placed[placed.uid] = placed, node
-
     def remove_pod(self, uid: str) -> None:
         """Count a pod no more."""
         if uid not in self._placed:
