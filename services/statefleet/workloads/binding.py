@@ -11,7 +11,7 @@ from statefleet.store.draft import Draft
 from statefleet.store.entries import Key
 from statefleet.store.reading import parse_version
 from statefleet.store.rejections import conflict, not_found, uid_conflict
-from statefleet.workloads.pods import NODES_MARK, mark_bound, node_mark, set_scheduled
+from statefleet.workloads.pods import NODES_MARK, node_mark, note_bound, still_holds
 
 
 def decide_binding(draft: Draft, request: BindRequest) -> Pod:
@@ -29,8 +29,7 @@ def decide_binding(draft: Draft, request: BindRequest) -> Pod:
     _check_choice(draft, request)
     pod: Pod = stored.copy()
     pod.spec.node_name = request.node
-    set_scheduled(pod, draft.now)
-    mark_bound(draft, request.node)
+    note_bound(draft, pod)
     draft.replace(POD, pod, stored)
     return pod
 
@@ -54,8 +53,7 @@ def _check_choice(draft: Draft, request: BindRequest) -> None:
         return
     observed = parse_version(request.observed_version, "observedVersion")
     mark = NODES_MARK if request.any_node else node_mark(request.node)
-    if draft.state.mark(mark) > observed:
+    if not still_holds(draft, mark, observed):
         where = "a node" if request.any_node else f'node "{request.node}"'
         why = f"a pod was bound to {where} after version {observed}, which the choice was made from"
         raise conflict(POD, request.name, why, subresource="binding")
-    draft.check(mark, observed)

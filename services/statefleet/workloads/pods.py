@@ -29,18 +29,22 @@ def node_mark(node: str) -> str:
     return f"node/{node}"
 
 
-def mark_bound(draft: Draft, node: str) -> None:
-    """Note in a transaction that a pod comes to a node."""
-    draft.mark(node_mark(node))
-    draft.mark(NODES_MARK)
+def still_holds(draft: Draft, mark: str, observed: int) -> bool:
+    """Return whether a mark was not set after a version; if so, have the log check it once more at apply."""
+    if draft.state.mark(mark) > observed:
+        return False
+    draft.check(mark, observed)
+    return True
 
 
-def set_scheduled(pod: Pod, now: float) -> None:
-    """Say in a pod's status that it has its node, since `now` in seconds since the Unix epoch."""
+def note_bound(draft: Draft, pod: Pod) -> None:
+    """Note that a pod has come to its node: in its status, and for the choices that rest on who was there."""
     scheduled = condition(pod, "PodScheduled") or pod.status.conditions.add()
     scheduled.Clear()
     scheduled.type, scheduled.status = "PodScheduled", "True"
-    scheduled.last_transition_time.CopyFrom(to_time(now))
+    scheduled.last_transition_time.CopyFrom(to_time(draft.now))
+    draft.mark(node_mark(pod.spec.node_name))
+    draft.mark(NODES_MARK)
 
 
 class PodStrategy(Strategy[Pod]):
@@ -52,9 +56,8 @@ class PodStrategy(Strategy[Pod]):
         """Give a new pod the node that was chosen for it, unless a pod came to that node after the choice."""
         if not binding.node:
             raise BadRequest("binding.node: Required value")
-        observed, mark = parse_version(binding.observed_version, "binding.observedVersion"), node_mark(binding.node)
-        if not message.spec.node_name and draft.state.mark(mark) <= observed:
-            draft.check(mark, observed)
+        observed = parse_version(binding.observed_version, "binding.observedVersion")
+        if not message.spec.node_name and still_holds(draft, node_mark(binding.node), observed):
             message.spec.node_name = binding.node
 
     def prepare_create(self, message: Pod, draft: Draft) -> None:
@@ -62,8 +65,7 @@ class PodStrategy(Strategy[Pod]):
         message.status.phase = "Pending"
         tolerate_lost_nodes(message)
         if message.spec.node_name:
-            set_scheduled(message, draft.now)
-            mark_bound(draft, message.spec.node_name)
+            note_bound(draft, message)
 
     def prepare_update(self, new: Pod, old: Pod, draft: Draft) -> None:
         """Tolerate a lost node as a new pod does, so that leaving the tolerations out changes nothing."""
