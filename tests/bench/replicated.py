@@ -4,9 +4,9 @@ python tests/bench/replicated.py [--rounds N] [--count N] [--nodes N ...] [--wri
 
 Kafka and ZooKeeper run in containers; everything else are processes of this machine. Writes and reads through the
 workload store are timed beside a bare aiokafka and a bare grpc.aio in the same run (see write_path.py); a StatefulSet
-of 100 pods is created and rolled on simulated nodes without delay, with one of everything and with three, after one
-that is not counted: in brokers that have just started, Java runs at half its pace. Then a DaemonSet is, on as many
-nodes as are named, by two workers and two agents.
+of 100 pods is created and rolled on simulated nodes without delay, with one of everything and with three, after a
+round that is not counted: in brokers that have just started, Java runs at half its pace. Then a DaemonSet is, on as
+many nodes as are named, by two workers and two agents.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.daemonset import TENTH, Spread
 from bench.pace import pace, paced
-from bench.rollout import POLICIES, Stage, resident_mib, write
+from bench.rollout import POLICIES, Stage, resident_mib, shown, write
 from bench.write_path import CLIENTS, Timings, measure
 from support import owned
 from support.api import calling
@@ -92,8 +91,8 @@ def rollouts(servers: int, rounds: int) -> Iterator[Row]:
     for policy, times in taken.items():
         created, rolled = zip(*times, strict=True)
         goal = "≤ 25" if servers == 1 else ""
-        yield f"`{policy}`, {servers} of each: create, ms a pod", "", _median_and_best(created)
-        yield f"`{policy}`, {servers} of each: rolling update, ms a pod", goal, _median_and_best(rolled)
+        yield f"`{policy}`, {servers} of each: create, ms a pod", "", shown(created)
+        yield f"`{policy}`, {servers} of each: rolling update, ms a pod", goal, shown(rolled)
 
 
 async def _rolled(parts: ReplicatedParts, rounds: int) -> dict[str, list[tuple[float, float]]]:
@@ -123,10 +122,6 @@ async def _spread(parts: ReplicatedParts, nodes: int) -> tuple[float, float]:
         spread = Spread(api, nodes)
         await spread.until_nodes()
         return await spread.create(TENTH), await spread.update()
-
-
-def _median_and_best(milliseconds: Sequence[float]) -> str:
-    return f"{median(milliseconds):.1f} ({min(milliseconds):.1f})"
 
 
 def _latency(timings: Timings, clients: int) -> str:
